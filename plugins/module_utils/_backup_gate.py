@@ -1,0 +1,114 @@
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Reads a repository and has it judged: what pg_backup_verify and, later, the backup gate share."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import (
+    Backup,
+    Proof,
+    Stanza,
+    chain_labels,
+    judge_catalogue,
+    judge_drill,
+    judge_read,
+)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of, judge_verify
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_window import (
+    NO_WINDOW,
+    WalResult,
+    history_needed,
+    judge_wal,
+)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, PgbackrestError
+
+# Segments may arrive out of order when WAL is pushed in parallel, and expire deletes while we read: what looks wrong is read again.
+READINGS, PAUSE_S = 3, 2.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the repository has to keep. ``checksums_s`` is the time that reading all of it may take; ``None``: do not."""
+
+    max_age_s: int
+    max_wal_age_s: int | None = None
+    max_drill_age_s: int | None = None
+    last_drill: Proof | None = None
+    max_read_age_s: int | None = None
+    last_read: Proof | None = None
+    expect: Mapping[str, str] | None = None
+    whole_window: bool = True
+    checksums_s: int | None = None
+    timeout_s: int = 60
+
+
+def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
+    """The checks, and what the gate returns besides: pitr_window, backup, wal."""
+    found: dict[str, Any] = {"pitr_window": dict(NO_WINDOW), "backup": None, "wal": {}}
+    checks: list[Check] = []
+    try:
+        catalogue = tool.info(stanza)
+        checks += judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=_present(tool, catalogue), expect=limits.expect)
+        newest = catalogue.newest()
+        if newest:
+            found["backup"] = _document(catalogue, newest)
+            catalogue, wal = _wal(tool, catalogue, limits, now=now)
+            checks += wal.checks
+            found.update(pitr_window=wal.window, wal=wal.seen)
+            checks += _content(tool, catalogue, limits)
+    except PgbackrestError as exc:
+        seen, advice = advice_of(str(exc))
+        checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
+    if limits.max_drill_age_s is not None:
+        checks.append(judge_drill(limits.last_drill, now=now, max_age_s=limits.max_drill_age_s))
+    if limits.max_read_age_s is not None:
+        checks.append(judge_read(limits.last_read, now=now, max_age_s=limits.max_read_age_s))
+    return checks, found
+
+
+def _present(tool: Pgbackrest, catalogue: Stanza) -> set[str] | None:
+    newest = catalogue.newest()
+    return tool.manifests(catalogue.name, chain_labels(catalogue), repo=newest.repo) if newest else None
+
+
+def _document(catalogue: Stanza, newest: Backup) -> dict[str, Any]:
+    system = catalogue.system(newest)
+    return {**newest.document(), "system_id": system.system_id if system else None, "version": system.version if system else None}
+
+
+def _wal(tool: Pgbackrest, catalogue: Stanza, limits: Limits, *, now: dt.datetime) -> tuple[Stanza, WalResult]:
+    for reading in range(READINGS):
+        result = _read_wal(tool, catalogue, limits, now=now)
+        if all(check.ok for check in result.checks) or reading == READINGS - 1:
+            break
+        time.sleep(PAUSE_S)
+        catalogue = tool.info(catalogue.name)
+    return catalogue, result
+
+
+def _read_wal(tool: Pgbackrest, catalogue: Stanza, limits: Limits, *, now: dt.datetime) -> WalResult:
+    newest = catalogue.newest()
+    if newest is None:  # expired between two readings
+        return judge_wal(catalogue, parse_listing({}), None, now=now)
+    archive_id = catalogue.archive_id(newest)
+    archive = parse_listing(tool.listing(catalogue.name, archive_id, repo=newest.repo))
+    timeline = history_needed(archive, newest)
+    history = tool.history(catalogue.name, archive_id, timeline, repo=newest.repo) if timeline else None
+    return judge_wal(catalogue, archive, history, now=now, max_wal_age_s=limits.max_wal_age_s, whole_window=limits.whole_window)
+
+
+def _content(tool: Pgbackrest, catalogue: Stanza, limits: Limits) -> list[Check]:
+    newest = catalogue.newest()
+    if limits.checksums_s is None or newest is None:
+        return []
+    report = tool.verify(catalogue.name, repo=newest.repo, timeout_s=limits.checksums_s)
+    labels = [b.label for b in catalogue.backups if b.repo == newest.repo]
+    return judge_verify(report, backups=labels, archive_id=catalogue.archive_id(newest))

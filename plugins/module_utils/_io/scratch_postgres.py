@@ -1,0 +1,213 @@
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""A PostgreSQL instance on restored data that nobody else can reach, and the questions a drill asks it."""
+
+# run_command neither bounds the time nor streams, and an _io file has no AnsibleModule. pylint: disable=ansible-bad-function
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._core import drill
+from .._core.errors import ChangeError
+from .scratch import MARK
+
+PORT = 5432  # names the socket only
+_FOLDERS = ("/usr/lib/postgresql/{version}/bin", "/usr/pgsql-{version}/bin")
+_SOCKET_LIMIT = 107  # bytes of a socket's path
+_FOREIGN = re.compile(r"FATAL|PANIC|ERROR|LOG:  (?:restored|consistent|redo|last completed|invalid)")
+# Everything with storage, TOAST included: counting reads every page.
+_READ_ALL = r"""
+SELECT format('SELECT count(*) FROM ONLY %I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence <> 't' \gexec
+"""
+
+
+class ScratchPostgresError(ChangeError):
+    """The restored copy does not open, or does not answer."""
+
+
+def account(name: str) -> tuple[int, int] | None:
+    """(uid, gid) that PostgreSQL runs as when we are root, because it refuses root; else None."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError:
+        raise ScratchPostgresError(f"run_as: there is no user {name} on this host. Name the one that owns PostgreSQL's files.") from None
+    return found.pw_uid, found.pw_gid
+
+
+def binaries(version: str, given: str | None) -> tuple[Path | None, str]:
+    """The folder of PostgreSQL's programs for ``version`` and what ``postgres --version`` says there; (None, "") without one."""
+    on_path = shutil.which("postgres")
+    folders = [given] if given else [*(f.format(version=version) for f in _FOLDERS), *([str(Path(on_path).parent)] if on_path else [])]
+    for folder in folders:
+        if (Path(folder) / "postgres").is_file():
+            done = subprocess.run([f"{folder}/postgres", "--version"], capture_output=True, text=True, timeout=30, check=False)
+            return Path(folder), done.stdout.strip()
+    return None, ""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """The instance of ``folder``/data. All commands run as ``user`` (when we are root) and end after ``timeout_s``."""
+
+    folder: Path
+    bin: Path
+    user: tuple[int, int] | None
+    login: str
+    timeout_s: float
+    processes: int = 1
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "data"
+
+    def control(self) -> dict[str, str]:
+        return drill.parse_controldata(self._run(["pg_controldata", str(self.data)], "postgres", what="pg_controldata").stdout)
+
+    def start(self) -> None:
+        """Starts it and waits until recovery is over and it accepts connections."""
+        socket = self.folder / f".s.PGSQL.{PORT}"
+        if len(os.fsencode(str(socket))) > _SOCKET_LIMIT:
+            raise ScratchPostgresError(f"the socket {socket} would be longer than {_SOCKET_LIMIT} bytes. Choose a shorter scratch.")
+        for name, text in (("postgresql.conf", ""), ("pg_ident.conf", ""), ("pg_hba.conf", "local all all trust\n")):
+            (self.folder / name).write_text(text)
+            if self.user:
+                os.chown(self.folder / name, *self.user)
+        automatic = (self.data / "postgresql.auto.conf").read_text(errors="replace")
+        fetch = drill.setting_of(automatic, "restore_command")
+        options = drill.settings(self.control(), folder=str(self.folder), port=PORT, restore_command=fetch, processes=self.processes)
+        argv = [f"{self.bin}/postgres", "-D", str(self.data), *(f"--{name}={value}" for name, value in options.items())]
+        with (self.folder / "postgres.log").open("ab") as log:
+            process = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                cwd=self.folder,
+                env=self.environment(),
+                **self._as_user(),
+            )
+        self._wait(process)
+
+    def ask(self, database: str, sql: str) -> list[list[str]]:
+        """The rows of a query, as text."""
+        done = self._run(["psql", "-XAtq", "-F", "\x1f", "-v", "ON_ERROR_STOP=1"], database, stdin=sql, what=f"database {database}")
+        return [line.split("\x1f") for line in done.stdout.splitlines()]
+
+    def shown(self, names: Sequence[str]) -> dict[str, str]:
+        rows = self.ask("postgres", "SELECT name, setting FROM pg_settings")
+        return {row[0]: row[1] for row in rows if len(row) == 2 and row[0] in names}
+
+    def databases(self) -> list[str]:
+        rows = self.ask("postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
+        return [row[0] for row in rows]
+
+    def last_commit(self) -> dt.datetime | None:
+        text = self.ask("postgres", "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())")[0][0]
+        return dt.datetime.fromtimestamp(float(text), dt.timezone.utc) if text else None
+
+    def look(self, name: str) -> drill.Database:
+        """Opens one database and reads all of it."""
+        began = time.monotonic()
+        try:
+            facts = self.ask(name, "SELECT pg_database_size(current_database()), to_regclass('public.ir_module_module') IS NOT NULL")[0]
+        except ScratchPostgresError as exc:
+            return drill.Database(name, opened=False, error=str(exc))
+        how, damage = self._integrity(name)
+        modules = None
+        if facts[1] == "t" and not damage:
+            modules = int(self.ask(name, "SELECT count(*) FROM public.ir_module_module WHERE state = 'installed'")[0][0])
+        seconds = round(time.monotonic() - began, 2)
+        return drill.Database(name, True, "", int(facts[0]), how, damage, modules, seconds)
+
+    def environment(self, database: str = "postgres") -> dict[str, str]:
+        """Ours without PostgreSQL's own variables, so that no command can reach another server."""
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PG") or key.startswith("PGBACKREST_")}
+        server = {"PGHOST": str(self.folder), "PGPORT": str(PORT), "PGUSER": self.login, "PGDATABASE": database, "PGCONNECT_TIMEOUT": "10"}
+        return {**kept, **server, "LC_ALL": "C", MARK: str(self.folder)}
+
+    # -- internals -------------------------------------------------------------------------------------------------------
+    def _integrity(self, name: str) -> tuple[str, str]:
+        """(how it was read, the first damage). pg_amcheck looks into pages and indexes; without it every page is at least read."""
+        available = self.ask(name, "SELECT 1 FROM pg_available_extensions WHERE name = 'amcheck'")
+        if available and (self.bin / "pg_amcheck").exists():
+            done = self._run(["pg_amcheck", "--install-missing"], name, what=f"pg_amcheck of {name}", codes=(0, 1, 2))
+            return "pg_amcheck", _first(done.stdout + done.stderr) if done.returncode else ""
+        try:
+            self.ask(name, _READ_ALL)
+        except ScratchPostgresError as exc:
+            return "read", str(exc)
+        return "read", ""
+
+    def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        """The last line of postmaster.pid says when it accepts connections; pg_ctl looks there too."""
+        end = time.monotonic() + self.timeout_s
+        while self._state() != "ready":
+            if process.poll() is not None:
+                raise ScratchPostgresError(f"the restored copy does not open (exit code {process.returncode}): {self._log()}")
+            if time.monotonic() > end:
+                raise ScratchPostgresError(f"the restored copy did not open within {self.timeout_s:g} s: {self._log()}")
+            time.sleep(0.05)
+
+    def _state(self) -> str:
+        with contextlib.suppress(OSError, IndexError):
+            return (self.data / "postmaster.pid").read_text().splitlines()[7].strip()
+        return ""
+
+    def _log(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = (self.folder / "postgres.log").read_text(errors="replace").splitlines()
+            told = [line for line in lines if _FOREIGN.search(line)] or lines
+            return " | ".join(line.split("] ", 1)[-1].strip() for line in told[-3:])[:600]
+        return "no log"
+
+    def _as_user(self) -> dict[str, Any]:
+        return {"user": self.user[0], "group": self.user[1], "extra_groups": []} if self.user else {}
+
+    def _run(
+        self, argv: Sequence[str], database: str, *, what: str, stdin: str | None = None, codes: Sequence[int] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
+        command = [f"{self.bin}/{argv[0]}", *argv[1:]]
+        given: Mapping[str, Any] = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+        try:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=self.environment(database),
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self.timeout_s,
+                check=False,
+                **given,
+                **self._as_user(),
+            )
+        except subprocess.TimeoutExpired:
+            raise ScratchPostgresError(f"{what}: no answer within {self.timeout_s:g} s") from None
+        except OSError as exc:
+            raise ScratchPostgresError(
+                f"{what}: {command[0]} does not start ({exc.strerror}). Name PostgreSQL's folder in pg_bin."
+            ) from exc
+        if done.returncode not in codes:
+            raise ScratchPostgresError(f"{what}: {_first(done.stderr or done.stdout)}")
+        return done
+
+
+def _first(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " ".join(lines[:2])[:400] if lines else "no message"

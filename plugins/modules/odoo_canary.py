@@ -1,0 +1,392 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: odoo_canary
+short_description: Do the business transactions on old and new release and judge which is worse
+version_added: 0.1.0
+author: odoo_ops (@odoo-ops)
+description:
+  - Does the same business transactions on a baseline (old release) and a canary (new release) of one tenant, in interleaved
+    pairs and random order, and judges errors and speed of every step.
+  - Login (web session and own user), invoice (create, post, reverse) and timesheet (create, delete), each step timed by itself.
+  - The judge looks after every pair and stops as soon as it knows. The probability of a false C(fail) over all steps is at
+    most O(alpha), and so is the probability of a false C(pass) of a step that is as slow as O(tolerance) allows.
+  - Writes only into the tenant's canary company, as a user who sees no other company, and takes everything back. What a killed
+    run has left there is found by its tag and taken back by the next run.
+  - Only one canary may work on a tenant at a time.
+options:
+  tenant:
+    description: Name of the tenant, for messages and evidence.
+    type: str
+    required: true
+  change:
+    description: Id of the change. It tags every row written, and draws the random order.
+    type: str
+    required: true
+  database:
+    description: Name of the tenant's database.
+    type: str
+    required: true
+  login:
+    description: Login of the canary company's user.
+    type: str
+    required: true
+  password:
+    description: Password of that user, for the login transaction.
+    type: str
+    required: true
+  api_key:
+    description: API key of that user, for the work on models through JSON-2.
+    type: str
+    required: true
+  company:
+    description: Name or id of the canary company. It must be the only company of the user.
+    type: str
+    default: Change canary
+  baseline:
+    description: Where the old release answers. Required with O(mode=compare).
+    type: dict
+    suboptions: &side
+      url:
+        description: Base address, without a path.
+        type: str
+        required: true
+      host:
+        description: Host header, when it differs from the address.
+        type: str
+        default: ''
+      headers:
+        description: Headers sent with every request, such as the mark that lets a canary through a held route.
+        type: dict
+        default: {}
+  canary:
+    description: Where the new release answers.
+    type: dict
+    required: true
+    suboptions: *side
+  mode:
+    description:
+      - V(compare) measures both sides and judges errors and speed.
+      - V(smoke) does the transactions on the canary alone and judges errors only.
+    type: str
+    choices: [compare, smoke]
+    default: compare
+  rounds:
+    description: Rounds of V(smoke) that must go through without an error.
+    type: int
+    default: 3
+  transactions:
+    description: The transactions to do.
+    type: list
+    elements: str
+    choices: [login, invoice, timesheet]
+    default: [login, invoice, timesheet]
+  tolerance:
+    description: A step may take this many times as long as before. Must be greater than 1.
+    type: float
+    default: 1.2
+  alpha:
+    description: The probability of a wrong verdict that is accepted.
+    type: float
+    default: 0.01
+  warmup:
+    description: Rounds at the start whose figures are thrown away.
+    type: int
+    default: 2
+  min_rounds:
+    description: Rounds without any error that a C(pass) needs.
+    type: int
+    default: 8
+  max_rounds:
+    description: Rounds after which the verdict stays C(unknown).
+    type: int
+    default: 240
+  budget_s:
+    description: Seconds after which the verdict stays C(unknown), readiness not counted.
+    type: float
+    default: 300
+  ready_timeout_s:
+    description: Seconds to wait for the login page of either side.
+    type: float
+    default: 60
+  request_timeout_s:
+    description: Seconds to wait for an answer to one request. No answer is an error of that step.
+    type: float
+    default: 30
+  ca_path:
+    description: File of certificate authorities to trust instead of the system's.
+    type: path
+extends_documentation_fragment:
+  - odoo_ops.change_control.gate
+requirements:
+  - requests
+notes:
+  - In check mode nothing is asked of Odoo and nothing written. The verdict is C(unknown), and the task does not fail.
+attributes:
+  check_mode:
+    support: full
+    description: Writes nothing; the verdict is then C(unknown) and the task does not fail.
+  diff_mode:
+    support: none
+    description: Nothing is changed for good.
+  idempotent:
+    support: full
+    description: Everything written is taken back.
+"""
+
+EXAMPLES = r"""
+- name: Prove the new release on one tenant
+  odoo_ops.change_control.odoo_canary:
+    tenant: acme
+    change: CHG-2026-0142
+    database: acme
+    login: change-canary
+    password: "{{ tenant_canary_password }}"
+    api_key: "{{ tenant_canary_api_key }}"
+    baseline:
+      url: http://10.0.0.7
+      host: acme.example.com
+      headers: {X-Odoo-Ops-Side: baseline}
+    canary:
+      url: http://10.0.0.7
+      host: acme.example.com
+      headers: {X-Odoo-Ops-Side: canary}
+
+- name: See whether a restored copy does business at all
+  odoo_ops.change_control.odoo_canary:
+    tenant: acme
+    change: CHG-2026-0142
+    database: acme_rehearsal
+    login: change-canary
+    password: "{{ tenant_canary_password }}"
+    api_key: "{{ tenant_canary_api_key }}"
+    mode: smoke
+    canary: {url: "http://127.0.0.1:8069"}
+"""
+
+RETURN = r"""
+verdict:
+  description: C(pass), C(fail) or C(unknown). Unknown never passes.
+  returned: always
+  type: str
+  sample: fail
+msg:
+  description: One sentence, what was seen, what was wanted and what to do.
+  returned: always
+  type: str
+  sample: >-
+    tenant acme: latency:invoice.post is 1.41 times as slow over 34 pairs, tolerated 1.2, wanted <= 1.2.
+    Profile this step on the new release; it must not be rolled out further.
+evidence:
+  description:
+    - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean).
+    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE and LEFTOVERS.
+  returned: always
+  type: dict
+  sample:
+    schema: 1
+    subject: tenant acme
+    measured_at: "2026-12-05T19:00:00Z"
+    checks:
+      - id: latency:invoice.post
+        ok: false
+        observed: 1.41 times as slow over 34 pairs, tolerated 1.2
+        expected: <= 1.2
+        hint: Profile this step on the new release; it must not be rolled out further.
+        code: SLOWER
+figures:
+  description:
+    - For each step the number of pairs, medians in seconds, their ratio, e-values of the tests, decision, and the counts of errors.
+    - C(ratio_low) and C(ratio_high) bound the factor between the sides, each with an error of 1 % over all looks at once.
+    - C(p95_low) and C(p95_high) bound the ratio of the 95th percentiles for one look only; they are null when there are too few samples.
+    - C(power) is how likely this many pairs were to find a step that is 1.17 times as slow as tolerated.
+  returned: always
+  type: dict
+  sample:
+    invoice.post:
+      n: 34
+      baseline_median_s: 0.081
+      canary_median_s: 0.114
+      ratio: 1.41
+      e_fail: 612.4
+      e_pass: 1.0
+      decision: fail
+      code: SLOWER
+      reason: 1.41 times as slow over 34 pairs, tolerated 1.2
+      more: 0
+      ratio_low: 1.21
+      ratio_high: 1.63
+      p95_ratio: 1.38
+      p95_low: null
+      p95_high: null
+      power: 0.58
+      spread_ratio: 1.1
+      spread_e_fail: 0.2
+      spread_e_pass: 100.0
+      errors:
+        rounds: 34
+        canary_errors: 0
+        baseline_errors: 0
+        e_fail: 1.0
+        decision: pass
+        code: ""
+        reason: ""
+        more: 0
+        rate_below: 0.127
+sentence:
+  description: The result for people who do not read statistics.
+  returned: always
+  type: str
+  sample: "invoice.post takes 1.41 times as long as before (114 ms against 81 ms over 34 pairs): slower than the tolerated 1.2."
+rounds:
+  description: Rounds measured, warm-ups not counted.
+  returned: always
+  type: int
+  sample: 34
+elapsed_s:
+  description: Seconds of warm-ups and rounds.
+  returned: always
+  type: float
+  sample: 21.4
+stopped:
+  description: Why it ended. C(decided), C(max_rounds), C(budget), C(baseline_sick), C(error), C(check_mode).
+  returned: always
+  type: str
+  sample: decided
+swept:
+  description: Rows of an earlier, killed run that were taken back at the start.
+  returned: always
+  type: int
+  sample: 0
+ready_s:
+  description: Seconds waited for each side to be ready.
+  returned: always
+  type: dict
+  sample: {"baseline": 0.03, "canary": 1.2}
+"""
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
+    GATE_SPEC,
+    end,
+    finish,
+    gate_result,
+    refuse_leaks,
+    utc_now,
+)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
+
+if TYPE_CHECKING:
+    import datetime as dt
+
+SIDE: dict[str, Any] = {
+    "url": {"type": "str", "required": True},
+    "host": {"type": "str", "default": ""},
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+}
+SPEC: dict[str, Any] = {
+    "tenant": {"type": "str", "required": True},
+    "change": {"type": "str", "required": True},
+    "database": {"type": "str", "required": True},
+    "login": {"type": "str", "required": True},
+    "password": {"type": "str", "required": True, "no_log": True},
+    "api_key": {"type": "str", "required": True, "no_log": True},
+    "company": {"type": "str", "default": "Change canary"},
+    "baseline": {"type": "dict", "options": SIDE},
+    "canary": {"type": "dict", "required": True, "options": SIDE},
+    "mode": {"type": "str", "choices": ["compare", "smoke"], "default": "compare"},
+    "rounds": {"type": "int", "default": 3},
+    "transactions": {"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
+    "tolerance": {"type": "float", "default": 1.2},
+    "alpha": {"type": "float", "default": 0.01},
+    "warmup": {"type": "int", "default": 2},
+    "min_rounds": {"type": "int", "default": 8},
+    "max_rounds": {"type": "int", "default": 240},
+    "budget_s": {"type": "float", "default": 300},
+    "ready_timeout_s": {"type": "float", "default": 60},
+    "request_timeout_s": {"type": "float", "default": 30},
+    "ca_path": {"type": "path"},
+    **GATE_SPEC,
+}
+NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "ready_s": {}}
+
+
+def client(name: str, params: dict[str, Any]) -> OdooClient:
+    """The client of one side."""
+    side = params[name]
+    headers = {str(k): str(v) for k, v in (side["headers"] or {}).items()}
+    account = Account(params["database"], params["login"], params["password"], params["api_key"])
+    address = Address(side["url"], side["host"] or "", headers)
+    return OdooClient(name, address, account, timeout_s=params["request_timeout_s"], ca_path=params["ca_path"])
+
+
+def sides_of(params: dict[str, Any]) -> Sides:
+    return Sides(client("canary", params), None if params["mode"] == "smoke" else client("baseline", params))
+
+
+def plan_of(params: dict[str, Any]) -> Plan:
+    """The options as a plan. A smoke has as many rounds as it must pass."""
+    smoke = params["mode"] == "smoke"
+    least = params["rounds"] if smoke else params["min_rounds"]
+    return Plan(
+        change=params["change"],
+        company=params["company"],
+        transactions=tuple(dict.fromkeys(params["transactions"])),
+        rules=Rules(tolerance=params["tolerance"], alpha=params["alpha"], min_pairs=least, smoke=smoke),
+        warmup=0 if smoke else params["warmup"],
+        max_rounds=max(least, 3) if smoke else params["max_rounds"],
+        budget_s=params["budget_s"],
+        ready_timeout_s=params["ready_timeout_s"],
+    )
+
+
+def measured(run: Run) -> dict[str, Any]:
+    found = run.judgement
+    return {
+        "figures": found.figures,
+        "sentence": found.sentence,
+        "rounds": run.rounds,
+        "elapsed_s": run.elapsed_s,
+        "stopped": run.stopped,
+        "swept": run.swept,
+        "ready_s": run.ready_s,
+    }
+
+
+def predict(module: AnsibleModule, subject: str, at: dt.datetime) -> NoReturn:
+    """Check mode: a canary without transactions has seen nothing."""
+    check = unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")
+    said = "Check mode: no transaction was done, so nothing is known."
+    end(module, gate_result(subject, [check], at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING))
+
+
+def main() -> None:
+    refuse_leaks(SPEC)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True, required_if=[("mode", "compare", ("baseline",))])
+    params, at = module.params, utc_now()
+    subject = f"tenant {params['tenant']}"
+    if why := limits_wrong(params):
+        end(module, {"failed": True, "msg": f"{subject}: {why}"})
+    if module.check_mode:
+        predict(module, subject, at)
+    try:
+        run = carry_out(sides_of(params), plan_of(params))
+    except OdooError as exc:
+        code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
+        checks: list[Check] = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
+        finish(module, subject, checks, at=at, stopped="error", sentence=f"The canary could not run: {exc}", **NOTHING)
+    finish(module, subject, [*run.judgement.checks, *run.extra], at=at, **measured(run))
+
+
+if __name__ == "__main__":
+    main()

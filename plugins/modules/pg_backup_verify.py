@@ -1,0 +1,284 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gate: are the backups of one PostgreSQL cluster good enough to change something that they protect?"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: pg_backup_verify
+short_description: Prove that the newest PostgreSQL backup can be relied upon
+version_added: 0.1.0
+author: odoo_ops (@odoo-ops)
+description:
+  - Reads the catalogue of a backup repository and judges it. The newest backup must be there, whole, fresh, not from the future,
+    of the right server, and have all that it builds upon.
+  - Computes from the listing whether the archived WAL is without a gap from the oldest retained backup to the newest segment, over
+    timelines, because pgBackRest's own commands C(info), C(check) and C(verify) do not report a segment that was deleted in mid chain.
+  - With O(depth=checksums) every file of the repository is read and its checksum compared. C(pgbackrest verify) exits 0 on a corrupt
+    repository, so its report is read and its exit code is not believed.
+  - Returns the window in which any instant can be restored.
+  - What could not be told gives the verdict V(unknown), which does not pass.
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same result, because it only reads.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: none
+    details: Nothing is changed.
+  idempotent:
+    description: A second run gives the same result as long as the repository is the same.
+    support: full
+options:
+  engine:
+    description: What wrote the backups.
+    type: str
+    choices: [pgbackrest]
+    default: pgbackrest
+  stanza:
+    description: The stanza of the cluster.
+    type: str
+    required: true
+  config:
+    description: Path of pgBackRest's configuration file. Without it pgBackRest, or the wrapper in O(command), uses its own.
+    type: path
+  command:
+    description:
+      - The executable of pgBackRest, or a wrapper that takes the same arguments.
+      - It runs as the user of the task.
+    type: path
+    default: pgbackrest
+  depth:
+    description:
+      - V(catalogue) reads the catalogue and the listing of the archive. It takes seconds and belongs before every change.
+      - V(checksums) also reads the content of the whole repository.
+    type: str
+    choices: [catalogue, checksums]
+    default: catalogue
+  max_age:
+    description: The newest backup may not have ended longer ago than this ISO 8601 duration.
+    type: str
+    default: P1DT2H
+  max_wal_age:
+    description:
+      - The newest archived WAL segment may not be older than this ISO 8601 duration. Not checked when it is not given.
+      - A cluster that nobody writes to archives nothing unless C(archive_timeout) is set.
+    type: str
+  wal_from:
+    description:
+      - V(oldest) wants the archive whole from the oldest retained backup on, so that every instant since then can be reached.
+      - V(newest) wants it whole from the newest backup on. Choose this when C(repo-retention-archive) expires WAL on purpose. Every
+        retained backup's own segments are wanted in both cases.
+    type: str
+    choices: [oldest, newest]
+    default: oldest
+  max_drill_age:
+    description: The last restore drill must have passed within this ISO 8601 duration. Not checked when it is not given.
+    type: str
+  last_drill:
+    description: The last restore drill of this cluster. Not given means that there was none.
+    type: dict
+    suboptions:
+      at:
+        description: When it ended, as RFC 3339 with an offset.
+        type: str
+        required: true
+      verdict:
+        description: Its verdict.
+        type: str
+        required: true
+  max_read_age:
+    description:
+      - The last run with O(depth=checksums) must have passed within this ISO 8601 duration. Not checked when it is not given.
+      - So the content is proved by a schedule, and the run before a change takes seconds.
+    type: str
+  last_read:
+    description: The last run with O(depth=checksums) over this repository. Not given means that there was none.
+    type: dict
+    suboptions:
+      at:
+        description: When it ended, as RFC 3339 with an offset.
+        type: str
+        required: true
+      verdict:
+        description: Its verdict.
+        type: str
+        required: true
+  expect:
+    description: Whose backups these must be. What is not given is not compared with anything but the repository itself.
+    type: dict
+    suboptions:
+      system_id:
+        description: PostgreSQL's system identifier, as C(pg_controldata) prints it.
+        type: str
+      version:
+        description: PostgreSQL's major version, such as V(15).
+        type: str
+  timeout:
+    description: How long one command that reads the catalogue may take, as an ISO 8601 duration.
+    type: str
+    default: PT1M
+  checksums_timeout:
+    description: How long reading everything may take with O(depth=checksums), as an ISO 8601 duration.
+    type: str
+    default: PT6H
+extends_documentation_fragment:
+  - odoo_ops.change_control.gate
+seealso:
+  - module: odoo_ops.change_control.restore_drill
+requirements:
+  - Python 3.11 or later on the host
+  - pgBackRest 2.36 or later on the host
+"""
+
+EXAMPLES = r"""
+- name: The shared cluster has a backup of today and WAL without a gap
+  odoo_ops.change_control.pg_backup_verify:
+    stanza: shared
+    config: /etc/pgbackrest/pgbackrest.conf
+  become: true
+  become_user: postgres
+
+- name: Everything in the repository has its checksum, the server is ours, and a restore was proved this month
+  odoo_ops.change_control.pg_backup_verify:
+    stanza: dedicated
+    depth: checksums
+    max_age: P1D
+    max_wal_age: PT15M
+    max_drill_age: P30D
+    last_drill:
+      at: "2026-11-20T03:10:00Z"
+      verdict: pass
+    expect:
+      system_id: "7710495708284763597"
+      version: "15"
+  register: backups
+
+- name: Say which instants can be restored
+  ansible.builtin.debug:
+    var: backups.pitr_window
+"""
+
+RETURN = r"""
+changed:
+  description: Always V(false), because nothing is changed.
+  returned: always
+  type: bool
+  sample: false
+verdict:
+  description: V(pass), V(fail) or V(unknown).
+  returned: always
+  type: str
+  sample: fail
+msg:
+  description: What was looked at, what was seen, what was wanted, and what to do.
+  returned: always
+  type: str
+  sample: "stanza shared: wal_continuity is 000000010000000000000005 missing, wanted no gap. Take a full backup now: what lies before
+    a gap cannot be rolled forward over it."
+evidence:
+  description:
+    - The checks, each with id, ok, observed, expected, hint and code.
+    - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
+      WAL_AGE, CHECKSUM, READ_STALE, RESTORE_STALE and TOOL (it could not be told).
+  returned: always
+  type: dict
+  sample: {"schema": 1, "subject": "stanza shared", "measured_at": "2026-11-21T05:53:52Z", "checks": [
+    {"id": "wal_continuity", "ok": false, "observed": "000000010000000000000005 missing", "expected": "no gap",
+     "hint": "Take a full backup now.", "code": "WAL_GAP"}]}
+pitr_window:
+  description: The earliest and the latest instant that can be restored, both null when none can.
+  returned: always
+  type: dict
+  sample: {"earliest": "2026-11-21T05:41:21Z", "latest": "2026-11-21T05:53:55Z"}
+backup:
+  description: The newest backup, null when there is none.
+  returned: always
+  type: dict
+  sample: {"label": "20261121-054120F", "type": "full", "start": "2026-11-21T05:41:20Z", "stop": "2026-11-21T05:41:21Z",
+    "lsn": {"start": "0/2000028", "stop": "0/2000100"}, "wal": {"start": "000000010000000000000002", "stop": "000000010000000000000002"},
+    "size_bytes": 22992580, "references": [], "repo": 1, "system_id": "7710495708284763597", "version": "15"}
+wal:
+  description: What the archive holds, with the first gaps. Empty when it was not read.
+  returned: always
+  type: dict
+  sample: {"timeline": 1, "segments": 8, "segment_bytes": 16777216, "newest": "000000010000000000000009",
+    "newest_at": "2026-11-21T05:41:25Z", "missing": 1,
+    "gaps": [{"first": "000000010000000000000005", "last": "000000010000000000000005", "count": 1}]}
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
+
+PROOF: dict[str, Any] = {"type": "dict", "options": {"at": {"type": "str", "required": True}, "verdict": {"type": "str", "required": True}}}
+SPEC: dict[str, dict[str, Any]] = {
+    "engine": {"type": "str", "choices": ["pgbackrest"], "default": "pgbackrest"},
+    "stanza": {"type": "str", "required": True},
+    "config": {"type": "path"},
+    "command": {"type": "path", "default": "pgbackrest"},
+    "depth": {"type": "str", "choices": ["catalogue", "checksums"], "default": "catalogue"},
+    "max_age": {"type": "str", "default": "P1DT2H"},
+    "max_wal_age": {"type": "str"},
+    "wal_from": {"type": "str", "choices": ["oldest", "newest"], "default": "oldest"},
+    "max_drill_age": {"type": "str"},
+    "last_drill": PROOF,
+    "max_read_age": {"type": "str"},
+    "last_read": PROOF,
+    "expect": {"type": "dict", "options": {"system_id": {"type": "str"}, "version": {"type": "str"}}},
+    "timeout": {"type": "str", "default": "PT1M"},
+    "checksums_timeout": {"type": "str", "default": "PT6H"},
+    **GATE_SPEC,
+}
+
+
+def proof(given: dict[str, str] | None) -> Proof | None:
+    """When something was proved last; ValueError for a time that is not understood."""
+    return Proof(parse_instant(given["at"]), given["verdict"]) if given else None
+
+
+def limits(given: dict[str, Any]) -> Limits:
+    """The options as numbers and times; ValueError for one that is not understood."""
+
+    def seconds(name: str) -> int | None:
+        try:
+            return None if given[name] is None else parse_duration(given[name])
+        except ValueError as exc:
+            raise ValueError(f"option {name}: {exc}") from exc
+
+    return Limits(
+        max_age_s=seconds("max_age") or 0,
+        max_wal_age_s=seconds("max_wal_age"),
+        max_drill_age_s=seconds("max_drill_age"),
+        last_drill=proof(given["last_drill"]),
+        max_read_age_s=seconds("max_read_age"),
+        last_read=proof(given["last_read"]),
+        expect={key: value for key, value in (given["expect"] or {}).items() if value},
+        whole_window=given["wal_from"] == "oldest",
+        checksums_s=(seconds("checksums_timeout") or 0) if given["depth"] == "checksums" else None,
+        timeout_s=seconds("timeout") or 0,
+    )
+
+
+def main() -> None:
+    refuse_leaks(SPEC)
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    at, given = utc_now(), module.params
+    try:
+        wanted = limits(given)
+    except ValueError as exc:
+        end(module, {"failed": True, "msg": str(exc)})
+    command = [given["command"], *([f"--config={given['config']}"] if given["config"] else [])]
+    checks, found = judge_repository(Pgbackrest(command, timeout_s=wanted.timeout_s), given["stanza"], wanted, now=at)
+    finish(module, f"stanza {given['stanza']}", checks, at=at, **found)
+
+
+if __name__ == "__main__":
+    main()

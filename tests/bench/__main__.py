@@ -1,0 +1,21 @@
+"""./dev bench: figures, each from one run on this machine. Counted and bounded; nothing is judged here."""
+
+from __future__ import annotations
+
+import sys
+
+from tests import conftest  # noqa: F401 pylint: disable=unused-import # its import makes the checkout a collection
+from tests.bench import calendars, gates, judge_rates, judge_speed, ledger_speed
+
+
+def main() -> int:
+    gates.main()
+    ledger_speed.main([])
+    calendars.main()
+    judge_speed.main()
+    sys.argv = [sys.argv[0], "--runs", "100"]
+    return judge_rates.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

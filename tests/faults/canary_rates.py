@@ -1,0 +1,121 @@
+"""F11: how often a canary is judged wrongly. Counted and printed: ./dev python -m tests.faults.canary_rates [--runs 2000]
+
+A canary here is what odoo_canary does: five steps, looked at after every round, at most 240 rounds, alpha 0.01, tolerance 1.2. A/A: the
+same release on both sides; a "fail" is a false alarm. Found: one step is slower (or fails, or is less steady) on the canary. The command
+ends with an error when the false alarms, the found, or a reported case is not as promised.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import statistics
+import sys
+
+from tests import conftest  # noqa: F401 pylint: disable=unused-import # its import makes the checkout a collection
+from tests.bench import judge_rates, kayenta
+
+ROUNDS, STEPS = 240, judge_rates.FAMILY
+SHAPES = ("0.25", "0.15", "bimodal", "tails", "autocorrelated", "drift")
+REALISTIC = ("0.1", "0.15", "0.25", "autocorrelated", "drift")  # where 240 rounds must suffice to find +40 %
+
+
+def canary(shape: str, seed: str, ratio: float = 1.0) -> tuple[str, int]:
+    """Five steps, the first of them ``ratio`` times as slow; the first "fail" of any, else "pass" when all have passed."""
+    steps = [judge_rates.pairs_of(shape, ratio if k == 0 else 1.0, ROUNDS, f"{seed}-{k}") for k in range(STEPS)]
+    found = [judge_rates.stop(pairs, STEPS) for pairs in steps]
+    fails = [n for decision, n in found if decision == "fail"]
+    passed = all(decision == "pass" for decision, _n in found)
+    if fails:
+        return "fail", min(fails)
+    return ("pass", max(n for _decision, n in found)) if passed else ("unknown", ROUNDS)
+
+
+def counted(shapes: tuple[str, ...], runs: int, ratio: float, what: str) -> dict[str, int]:
+    """Runs spread evenly over the shapes, and a line for each."""
+    total = {"pass": 0, "fail": 0, "unknown": 0}
+    for shape in shapes:
+        found = [canary(shape, f"f11 {what} {shape} {k}", ratio) for k in range(math.ceil(runs / len(shapes)))]
+        counts = {d: sum(f[0] == d for f in found) for d in total}
+        median = statistics.median(n for _decision, n in found)
+        print(f"{what:<8}{shape:<16}{len(found):>6} runs  {counts}  median {median:.0f} rounds", flush=True)
+        total = {d: total[d] + counts[d] for d in total}
+    return total
+
+
+def power(runs: int) -> None:
+    """How often one slower step of five is found, and when."""
+    for slower in (10, 20, 30, 40, 60, 100):
+        for shape in ("0.15", "0.25", "0.4"):
+            found = [canary(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(runs)]
+            share = {d: f"{sum(f[0] == d for f in found) / runs:.0%}" for d in ("pass", "fail", "unknown")}
+            print(f"power   +{slower:<4}% noise {shape:<6}{share}  median {statistics.median(f[1] for f in found):.0f} rounds", flush=True)
+
+
+def spread(runs: int, factor: float) -> None:
+    """The same median, the variance times ``factor``, over one step."""
+    found = []
+    for k in range(runs):
+        rng = random.Random(f"spread {k}")
+        stretch = math.sqrt(factor)
+        pairs = [(math.exp(rng.gauss(0, 0.2)), math.exp(rng.gauss(0, 0.2) * stretch)) for _dummy in range(ROUNDS)]
+        found.append(judge_rates.stop(pairs))
+    share = {d: f"{sum(f[0] == d for f in found) / runs:.0%}" for d in ("pass", "fail", "unknown")}
+    print(f"variance times {factor:g}: {share}  median {statistics.median(f[1] for f in found):.0f} rounds", flush=True)
+
+
+def errors(runs: int, rate: float, rounds: int = 60) -> None:
+    """A step that fails at a rate, where the baseline never does."""
+    from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_errors import judge_errors
+
+    found = []
+    for k in range(runs):
+        rng = random.Random(f"errors {rate} {k}")
+        failed = [(False, rng.random() < rate) for _dummy in range(rounds)]
+        found.append(judge_errors(failed, alpha_fail=0.001 / STEPS, min_rounds=8).decision)
+    share = {d: f"{found.count(d) / runs:.1%}" for d in ("pass", "fail", "unknown")}
+    print(f"errors  {rate:.0%}: {share} after {rounds} rounds", flush=True)
+
+
+def cases() -> list[str]:
+    """The reported cases of Mann-Whitney judges: ours and theirs. Those that ours gets wrong are returned."""
+    from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import judge
+
+    wrong = []
+    print(f"\n{'case':<50}{'right':<18}{'ours':<10}Mann-Whitney")
+    for kind, table in (("", kayenta.DURATIONS), ("errors", kayenta.ERRORS)):
+        for name, (old, new, right) in table.items():
+            if kind:
+                pairs = [
+                    judge.Pair(canary=judge.Outcome(0.1 + k / 1e4, "x" * bool(c)), baseline=judge.Outcome(0.1 + k / 1e4, "x" * bool(b)))
+                    for k, (b, c) in enumerate(zip(old, new, strict=True))
+                ]
+                ours = judge.errors_of(pairs, judge.Rules(min_pairs=6), 1).decision
+            else:
+                ours = judge.judge_speeds({"m": list(zip(old, new, strict=True))}, judge.Rules())["m"].decision
+            wrong += [] if ours in right else [name]
+            print(f"{name:<50}{' or '.join(sorted(right)):<18}{ours:<10}{kayenta.mann_whitney(old, new)}")
+    return wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=2000, help="A/A canaries; half as many with +40 %%")
+    runs = min(max(parser.parse_args().runs, 12), 20000)
+    same = counted(SHAPES, runs, 1.0, "A/A")
+    slow = counted(REALISTIC, runs // 2, 1.4, "+40 %")
+    alarms, found = same["fail"] / sum(same.values()), slow["fail"] / sum(slow.values())
+    print(f"false alarms {alarms:.2%} of {sum(same.values())}; +40 % found {found:.2%} of {sum(slow.values())}\n")
+    power(max(10, runs // 20))
+    for factor in (1.0, 3.0, 9.0):
+        spread(max(10, runs // 10), factor)
+    for rate in (0.0, 0.01, 0.05, 0.2, 1.0):
+        errors(runs, rate)
+    wrong = cases()
+    print(f"\nwrong: {wrong or 'none'}")
+    return int(alarms > 0.01 or found < 0.99 or bool(wrong))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,413 @@
+"""pg_backup_verify and restore_drill against real pgBackRest repositories: one on disk to damage, one in the lab's S3."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import processes_in
+
+from tests.lab.__main__ import part, with_needs
+from tests.lab.site import Site, wait_for
+from tests.support import ansible
+from tests.support.ansible import run_module
+from tests.support.pgbackrest import Repository
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="as root only")
+
+
+@pytest.fixture(scope="module")
+def made() -> Iterator[Repository]:
+    home = Path(tempfile.mkdtemp(prefix="bk-"))  # short: a socket lies in it
+    home.chmod(0o755)
+    repository = Repository(home)
+    try:
+        repository.make()
+        yield repository
+    finally:
+        repository.stop()
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def repository(made: Repository) -> Iterator[Repository]:
+    yield made
+    made.whole()
+
+
+@pytest.fixture
+def promoted() -> Iterator[Repository]:
+    home = Path(tempfile.mkdtemp(prefix="bk-"))
+    home.chmod(0o755)
+    repository = Repository(home)
+    try:
+        repository.make()
+        repository.promote()
+        repository.segments(2)
+        yield repository
+    finally:
+        repository.stop()
+        shutil.rmtree(home)
+
+
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="dr-"))
+    folder.chmod(0o755)
+    yield folder
+    left = [str(p) for p in folder.iterdir()]
+    shutil.rmtree(folder)
+    assert left == [], "a drill left something behind"
+
+
+def verify(repository: Repository, **more: Any) -> dict[str, Any]:
+    return run_module("pg_backup_verify", {"stanza": repository.stanza, "config": str(repository.config), **more})
+
+
+def drill(repository: Repository, scratch: Path, check: bool = False, **more: Any) -> dict[str, Any]:
+    args = {"stanza": repository.stanza, "config": str(repository.config), "scratch": str(scratch), **more}
+    return run_module("restore_drill", args, check)
+
+
+def bad(result: dict[str, Any]) -> set[str]:
+    return {c["code"] for c in result["evidence"]["checks"] if c["ok"] is not True}
+
+
+# -- pg_backup_verify --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("depth", ["catalogue", "checksums"])
+def test_a_clean_repository_passes(repository: Repository, depth: str) -> None:
+    found = verify(repository, depth=depth)
+    assert (found["verdict"], found["failed"], found["changed"]) == ("pass", False, False), found["msg"]
+    assert found["backup"]["label"] == repository.label("I")
+    assert found["pitr_window"]["earliest"] < found["pitr_window"]["latest"]
+    assert found["wal"]["newest"] == repository.archived()[-1]
+
+
+def in_mid_chain(repository: Repository) -> None:
+    repository.wal(repository.archived()[-3])[0].unlink()
+
+
+def between_backups(repository: Repository) -> None:
+    repository.wal(repository.archived()[3])[0].unlink()
+
+
+def flip(file: Path, at: int) -> None:
+    content = bytearray(file.read_bytes())
+    content[at] ^= 0x10
+    file.write_bytes(content)
+
+
+def largest(folder: Path) -> Path:
+    return max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+
+
+def flip_in_a_backup(repository: Repository) -> None:
+    flip(largest(repository.repo / "backup" / repository.stanza / repository.label("F")), 500)
+
+
+def flip_in_wal(repository: Repository) -> None:
+    flip(repository.wal(repository.archived()[-2])[0], 600)
+
+
+def delete_a_file(repository: Repository) -> None:
+    largest(repository.repo / "backup" / repository.stanza / repository.label("F")).unlink()
+
+
+def delete_the_full(repository: Repository) -> None:
+    shutil.rmtree(repository.repo / "backup" / repository.stanza / repository.label("F"))
+
+
+def delete_its_manifests(repository: Repository) -> None:
+    for file in (repository.repo / "backup" / repository.stanza / repository.label("I")).glob("backup.manifest*"):
+        file.unlink()
+
+
+def a_second_server(repository: Repository) -> None:
+    segment = repository.wal(repository.archived()[-2])[0]
+    shutil.copy(segment, segment.with_name(f"{segment.name[:25]}{'0' * 40}.lz4"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "depth", "code"),
+    [
+        pytest.param(in_mid_chain, "catalogue", "WAL_GAP", id="deleted-segment-in-mid-chain"),
+        pytest.param(between_backups, "catalogue", "WAL_GAP", id="deleted-segment-between-backups"),
+        pytest.param(delete_the_full, "catalogue", "REFERENCE_MISSING", id="full-backup-gone"),
+        pytest.param(delete_its_manifests, "catalogue", "REFERENCE_MISSING", id="manifest-gone"),
+        pytest.param(a_second_server, "catalogue", "WAL_DUPLICATE", id="two-servers-in-one-archive"),
+        pytest.param(flip_in_a_backup, "checksums", "CHECKSUM", id="flipped-bit-in-a-backup"),
+        pytest.param(flip_in_wal, "checksums", "CHECKSUM", id="flipped-bit-in-wal"),
+        pytest.param(delete_a_file, "checksums", "INCOMPLETE", id="deleted-file-in-a-backup"),
+    ],
+)
+def test_damage_is_found_although_pgbackrest_exits_0(
+    repository: Repository, damage: Callable[[Repository], None], depth: str, code: str
+) -> None:
+    damage(repository)
+    repository.pgbackrest("info")  # asserts that they exit 0
+    repository.pgbackrest("verify", "--output=text")
+    found = verify(repository, depth=depth)
+    assert (found["verdict"], found["failed"]) == ("fail", True)
+    assert code in bad(found), found["msg"]
+
+
+def test_a_gap_is_named(repository: Repository) -> None:
+    name = repository.archived()[-3]
+    in_mid_chain(repository)
+    found = verify(repository)
+    assert found["msg"].startswith(f"stanza main: wal_continuity is {name} missing, wanted no gap. Take a full backup now")
+    assert found["wal"]["gaps"] == [{"first": name, "last": name, "count": 1}]
+
+
+def test_enforce_false_reports(repository: Repository) -> None:
+    in_mid_chain(repository)
+    found = verify(repository, enforce=False)
+    assert (found["verdict"], found["failed"]) == ("fail", False)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param({"max_age": "PT0S"}, "AGE", id="too-old"),
+        pytest.param({"max_wal_age": "PT0S"}, "WAL_AGE", id="wal-too-old"),
+        pytest.param({"max_drill_age": "P1D"}, "RESTORE_STALE", id="never-drilled"),
+        pytest.param(
+            {"max_drill_age": "P1D", "last_drill": {"at": "2020-01-01T00:00:00Z", "verdict": "pass"}}, "RESTORE_STALE", id="drill-too-old"
+        ),
+        pytest.param({"expect": {"system_id": "1"}}, "SYSTEM_ID", id="another-server"),
+    ],
+)
+def test_limits(repository: Repository, options: dict[str, Any], code: str) -> None:
+    time.sleep(1.1)  # an age of less than a second is 0 s
+    assert bad(verify(repository, **options)) == {code}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        pytest.param({"max_age": "1 day"}, "option max_age: duration '1 day' is not understood", id="duration"),
+        pytest.param({"last_drill": {"at": "2026-11-21", "verdict": "pass"}}, "2026-11-21", id="time"),
+        pytest.param({"config": "/nowhere/pgbackrest.conf"}, "unable to open missing file '/nowhere/pgbackrest.conf'", id="config"),
+        pytest.param({"command": "/nowhere/pgbackrest"}, "/nowhere/pgbackrest does not start (No such file or directory)", id="command"),
+        pytest.param({"stanza": "other"}, "status 1 (missing stanza path)", id="stanza"),
+    ],
+)
+def test_bad_input_has_one_message(repository: Repository, options: dict[str, Any], told: str) -> None:
+    found = verify(repository, **options)
+    assert found["failed"]
+    assert told in found["msg"]
+    assert found.get("verdict") in (None, "unknown")
+
+
+def test_a_repository_that_is_not_there(repository: Repository) -> None:
+    shutil.rmtree(repository.repo)
+    found = verify(repository)
+    assert (found["verdict"], found["failed"]) == ("unknown", True)
+    assert "status 1 (missing stanza path), wanted ok" in found["msg"]
+
+
+def test_a_promotion_is_followed_by_its_history(promoted: Repository, scratch: Path) -> None:
+    found = verify(promoted)
+    assert (found["verdict"], found["wal"]["timeline"]) == ("pass", 2), found["msg"]
+    assert found["wal"]["newest"].startswith("00000002")
+    drilled = drill(promoted, scratch, databases=["postgres"])
+    assert drilled["verdict"] == "pass", drilled["msg"]
+    first = next(name for name in promoted.archived() if name.startswith("00000002"))
+    promoted.wal(first)[0].unlink()
+    assert bad(verify(promoted)) == {"WAL_GAP"}
+    promoted.history.unlink()
+    assert bad(verify(promoted)) == {"WAL_HISTORY"}
+
+
+# -- restore_drill -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_drill_passes_and_measures(repository: Repository, scratch: Path) -> None:
+    found = drill(repository, scratch, max_rto="PT5M", max_rpo="PT1H", databases=["postgres"])
+    assert (found["verdict"], found["changed"]) == ("pass", False), found["msg"]
+    assert 0 < found["rto_s"] < 300
+    assert found["rpo_s"] >= 0
+    assert {"preflight_s", "restore_s", "start_s", "checks_s", "cleanup_s"} <= set(found["phases"])
+    assert found["databases"][0]["size_bytes"] > 0
+    assert found["backup"]["label"] == repository.label("I")
+
+
+def test_check_mode_does_nothing_and_says_what_it_would_do(repository: Repository, scratch: Path) -> None:
+    scratch.rmdir()
+    found = drill(repository, scratch, check=True)
+    there = scratch.exists()
+    scratch.mkdir()
+    assert not there
+    assert (found["verdict"], found["failed"], found["changed"]) == ("unknown", False, False)
+    assert f"would restore {repository.label('I')}" in found["msg"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        pytest.param({"max_rto": "PT0S"}, "RTO", id="rto-exceeded"),
+        pytest.param({"max_rpo": "PT0S"}, "RPO", id="rpo-exceeded"),
+        pytest.param({"databases": ["postgres", "acme"]}, "DATABASE", id="a-database-lacks"),
+        pytest.param({"pg_bin": "/nowhere"}, "VERSION", id="no-server"),
+        pytest.param({"stanza": "other"}, "TOOL", id="unknown-stanza"),
+        pytest.param(
+            {"run_as": "nobody-there"}, "TOOL", id="unknown-user", marks=pytest.mark.skipif(os.geteuid() != 0, reason="as root only")
+        ),
+    ],
+)
+def test_a_drill_fails_with_its_reason(repository: Repository, scratch: Path, options: dict[str, Any], code: str) -> None:
+    time.sleep(1.1)
+    found = drill(repository, scratch, **options)
+    assert found["failed"]
+    assert bad(found) == {code}, found["msg"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [pytest.param(flip_in_a_backup, "RESTORE", id="flipped-bit"), pytest.param(delete_a_file, "RESTORE", id="deleted-file")],
+)
+def test_a_damaged_backup_fails_the_drill(repository: Repository, scratch: Path, damage: Callable[[Repository], None], code: str) -> None:
+    damage(repository)
+    found = drill(repository, scratch)
+    assert (found["verdict"], bad(found)) == ("fail", {code}), found["msg"]
+
+
+@contextlib.contextmanager
+def running(repository: Repository, scratch: Path, slow: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """A drill in its restore, which takes a minute, and the pid of the module itself."""
+    slow.write_text('#!/bin/sh\ncase " $* " in *" restore "*) sleep 60 ;; esac\nexec pgbackrest "$@"\n')
+    slow.chmod(0o755)
+    args = {"stanza": repository.stanza, "config": str(repository.config), "scratch": str(scratch), "command": str(slow)}
+    argv = ansible.command("restore_drill", args)
+    process = subprocess.Popen(argv, env=ansible.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        folder = wait_for(lambda: next(scratch.glob("main.*.*"), None), what="the drill's folder")
+        wait_for(lambda: processes_in(folder), what="the drill's restore")
+        yield process, int(folder.name.split(".")[1])
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_drill_is_cleaned_up_by_the_next(repository: Repository, scratch: Path, tmp_path: Path) -> None:
+    with running(repository, scratch, tmp_path / "slow") as (_process, pid):
+        folder = next(scratch.glob("main.*.*"))
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not Path(f"/proc/{pid}").exists(), what="the module to die")
+        assert processes_in(folder), "the kill left its restore running"
+    found = drill(repository, scratch)
+    assert found["verdict"] == "pass", found["msg"]
+    assert found["cleaned"] == [str(folder)]
+    assert processes_in(folder) == []
+
+
+def test_sigterm_ends_a_drill_that_cleans_up(repository: Repository, scratch: Path, tmp_path: Path) -> None:
+    with running(repository, scratch, tmp_path / "slow") as (process, pid):
+        folder = next(scratch.glob("main.*.*"))
+        os.kill(pid, signal.SIGTERM)
+        out, _err = process.communicate(timeout=60)
+    found = ansible.parse(out)
+    assert found["verdict"] == "unknown"
+    assert "ended by SIGTERM" in found["msg"]
+    assert (folder.exists(), processes_in(folder)) == (False, [])
+
+
+def test_two_drills_of_a_stanza_exclude_each_other(repository: Repository, scratch: Path, tmp_path: Path) -> None:
+    with running(repository, scratch, tmp_path / "slow") as (process, pid):
+        found = drill(repository, scratch)
+        assert bad(found) == {"BUSY"}
+        assert f"process {pid}" in found["msg"]
+        os.kill(pid, signal.SIGTERM)
+        process.communicate(timeout=60)
+
+
+def test_a_running_scratch_instance_is_ended_too(repository: Repository, scratch: Path, tmp_path: Path) -> None:
+    """Killed while the restored copy runs: its postmaster ends with the next drill."""
+    args = {"stanza": repository.stanza, "config": str(repository.config), "scratch": str(scratch)}
+    argv = ansible.command("restore_drill", args)
+    process = subprocess.Popen(argv, env=ansible.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        started = wait_for(
+            lambda: next(scratch.glob("main.*.*/data/postmaster.pid"), None), what="the scratch instance", timeout_s=60, every_s=0.01
+        )
+        folder = started.parent.parent
+        os.kill(int(folder.name.split(".")[1]), signal.SIGKILL)
+        process.wait(60)
+        assert processes_in(folder)
+    finally:
+        process.kill()
+        process.wait()
+    found = drill(repository, scratch)
+    assert (found["verdict"], found["cleaned"]) == ("pass", [str(folder)]), found["msg"]
+    assert processes_in(folder) == []
+
+
+@AS_ROOT
+def test_a_scratch_that_others_may_write_is_refused(repository: Repository, scratch: Path) -> None:
+    scratch.chmod(0o777)
+    found = drill(repository, scratch)
+    assert found["verdict"] == "unknown"
+    assert "is writable by others" in found["msg"]
+
+
+# -- the lab's repository in S3 ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """The lab named by LAB_NAME, or one for this module alone."""
+    here = Site.named(os.environ.get("LAB_NAME") or f"backup-{os.getpid()}")
+    for name in with_needs(["s3", "postgres"]):
+        part(name).up(here)
+    yield here
+    if not os.environ.get("LAB_NAME"):
+        here.destroy()
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("name", ["shared", "dedicated"])
+def test_the_labs_clusters(site: Site, scratch: Path, name: str) -> None:
+    cluster = site.facts("postgres")["clusters"][name]
+    tool = {"stanza": cluster["stanza"], "command": cluster["pgbackrest"]}
+    found = run_module("pg_backup_verify", {**tool, "depth": "checksums"})
+    assert found["verdict"] == "pass", found["msg"]
+    drilled = run_module("restore_drill", {**tool, "scratch": str(scratch), "max_rto": "PT5M"})
+    assert drilled["verdict"] == "pass", drilled["msg"]
+
+
+@pytest.mark.lab
+def test_s3_that_refuses(site: Site, tmp_path: Path) -> None:
+    """A wrong key: one message, soon, and without the key."""
+    given = Path(site.facts("postgres")["clusters"]["shared"]["config"]).read_text()
+    lines = ["repo1-s3-key-secret=not-the-secret" if line.startswith("repo1-s3-key-secret") else line for line in given.splitlines()]
+    wrong = tmp_path / "pgbackrest.conf"
+    wrong.write_text("\n".join(lines) + "\n")
+    began = time.monotonic()
+    found = run_module("pg_backup_verify", {"stanza": "shared", "config": str(wrong)})
+    assert time.monotonic() - began < 90
+    assert (found["verdict"], found["failed"]) == ("unknown", True)
+    assert "403 (Forbidden)" in found["msg"]
+    assert "not-the-secret" not in str(found)
+
+
+@pytest.mark.lab
+def test_s3_that_does_not_answer(site: Site, tmp_path: Path) -> None:
+    given = Path(site.facts("postgres")["clusters"]["shared"]["config"]).read_text()
+    wrong = tmp_path / "pgbackrest.conf"
+    wrong.write_text(given.replace(site.facts("s3")["host"], "localhost:9"))
+    began = time.monotonic()
+    found = run_module("pg_backup_verify", {"stanza": "shared", "config": str(wrong), "timeout": "PT3S"})
+    assert time.monotonic() - began < 30
+    assert found["verdict"] == "unknown"
+    assert "no answer within 3 s" in found["msg"]

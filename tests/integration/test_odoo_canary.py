@@ -1,0 +1,360 @@
+"""odoo_canary on real Odoo: the same release passes, a slow one and a raising one are found, and nothing is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import yaml
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
+
+from tests.conftest import ROOT
+from tests.lab import images, template
+from tests.lab.__main__ import part, with_needs
+from tests.lab.customers import admin_dsn, seed
+from tests.lab.parts.postgres import connect
+from tests.lab.site import Site, wait_for
+
+pytestmark = pytest.mark.lab
+
+DATABASE = "canary_test"
+SECRETS = {"CANARY_LOGIN": "change-canary", "CANARY_PASSWORD": "canary-only-pass", "CANARY_API_KEY": "c0ffee" * 6 + "beef"}
+SERVERS = ("old", "same", "slow", "bad")
+ADMIN = "admin-only-pass"
+PATIENT = {"max_rounds": 400, "budget_s": 900}  # a busy machine makes noise
+NOWHERE = {"url": "http://127.0.0.1:9"}
+SETUP = ROOT / "roles" / "tenant" / "files" / "canary_company.py"
+# what Odoo keeps without a company: links of documents, logins, numbers of reconciliations
+UNOWNED = {
+    "account_full_reconcile",
+    "account_move_line_account_tax_rel",
+    "account_move_reversal_move",
+    "account_move_reversal_new_move",
+    "res_device_log",
+    "res_users_log",
+}
+
+
+@dataclass
+class Tenant:
+    """One database and any number of processes of any release on it."""
+
+    site: Site
+    net: int
+
+    def address(self, name: str) -> str:
+        return f"127.245.{self.net}.{2 + (*SERVERS, 'tool').index(name)}"
+
+    def url(self, name: str) -> str:
+        return f"http://{self.address(name)}:8069"
+
+    def image(self, release: str) -> Path:
+        return Path(self.site.facts("releases")["releases"][release]["path"])
+
+    def env(self, name: str, release: str) -> dict[str, str]:
+        cluster = self.site.facts("postgres")["clusters"]["shared"]
+        return {
+            "PATH": f"{self.image(release)}/bin:/usr/bin:/bin",
+            "POD_IP": self.address(name),
+            "POD_DIR": str(self.site.folder("canary-test", name)),
+            "PGHOST": cluster["host"],
+            "PGPORT": str(cluster["port"]),
+            "PGUSER": DATABASE,
+            "PGPASSWORD": DATABASE,
+        }
+
+    def odoo(self, release: str, *args: str, stdin: str = "", **extra: str) -> str:
+        command = [str(self.image(release) / "bin" / "odoo"), *args, "--max-cron-threads=0"]
+        return self.site.run(command, env={**self.env("tool", release), **extra}, stdin=stdin, timeout_s=180)
+
+    def serve(self, name: str, release: str) -> None:
+        """Starts a process; waits only for its port: readiness is the product's business."""
+        if self.site.pid(f"canary-{name}") is None:
+            command = [self.image(release) / "bin" / "odoo", "--database", DATABASE, "--max-cron-threads=0", "--log-level=warn"]
+            self.site.spawn(f"canary-{name}", command, env=self.env(name, release))
+
+    def stop(self, name: str) -> None:
+        self.site.stop(f"canary-{name}", grace_s=3)
+
+    def setup(self, **extra: str) -> dict[str, Any]:
+        said = self.odoo("2", "shell", "--database", DATABASE, "--no-http", stdin=SETUP.read_text(), **{**SECRETS, **extra})
+        return dict(json.loads(said.strip().splitlines()[-1]))
+
+    def client(self, name: str) -> OdooClient:
+        account = Account(DATABASE, SECRETS["CANARY_LOGIN"], SECRETS["CANARY_PASSWORD"], SECRETS["CANARY_API_KEY"])
+        return OdooClient(name, Address(self.url(name)), account)
+
+    def others(self, company: int) -> dict[str, Any]:
+        """Of every table, the rows that are not the canary company's: how many, and their digest."""
+        with psycopg.connect(admin_dsn(self.site.facts("postgres")["clusters"]["shared"]), dbname=DATABASE) as db:
+            owned = {r[0] for r in db.execute("SELECT table_name FROM information_schema.columns WHERE column_name = 'company_id'")}
+            seen = {}
+            for (table,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
+                if table.startswith(("bus_", "orm_signaling")):
+                    continue
+                mine = f"company_id IS DISTINCT FROM {company}" if table in owned else "true"
+                if table == "mail_message":
+                    mine = f"NOT (model = 'account.move' AND res_id IN (SELECT id FROM account_move WHERE company_id = {company}))"
+                digest = "md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), ''))"
+                seen[table] = db.execute(f'SELECT count(*), {digest} FROM "{table}" t WHERE {mine}').fetchone()
+            return seen
+
+    def leftovers(self, company: int) -> int:
+        query = """SELECT count(*) FROM account_move WHERE company_id = %s
+            AND (state = 'draft' OR (state = 'posted' AND payment_state NOT IN ('reversed', 'paid')))"""
+        with connect(self.site.facts("postgres")["clusters"]["shared"], DATABASE) as db:
+            moves = db.execute(query, [company]).fetchone()[0]
+            return int(moves + db.execute("SELECT count(*) FROM account_analytic_line WHERE company_id = %s", [company]).fetchone()[0])
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    here = Site.named(os.environ.get("LAB_NAME") or f"canary-{os.getpid()}")
+    for name in with_needs(["releases"]):
+        part(name).up(here)
+    yield here
+    if not os.environ.get("LAB_NAME"):
+        here.destroy()
+
+
+@pytest.fixture(scope="module")
+def tenant(site: Site) -> Iterator[Tenant]:
+    """A customer's database on release 2 with some rows of the customer's, and the canary company."""
+    cluster = site.facts("postgres")["clusters"]["shared"]
+    made = Tenant(site, random.randrange(256))
+    for name in SERVERS:  # of a run that was killed
+        made.stop(name)
+    drop(cluster)
+    with connect(cluster) as db:
+        db.execute(f"CREATE ROLE {DATABASE} LOGIN PASSWORD '{DATABASE}'")
+        db.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template.DATABASE} OWNER {DATABASE}")
+    with connect(cluster, DATABASE) as db:
+        db.execute(f"REASSIGN OWNED BY {template.ROLE} TO {DATABASE}")
+        # this test's servers have no bucket: the template's files are in one
+        db.execute("DELETE FROM ir_attachment WHERE store_fname IS NOT NULL")
+    made.odoo("2", "--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http")
+    assert made.setup(TENANT_ADMIN_PASSWORD=ADMIN)["changed"] is True
+    made.serve("old", "2")
+    wait_for(lambda: made.client("old").ready() == "", what="release 2", timeout_s=60)
+    seed(made.url("old"), "canary.lab.example", DATABASE, "admin", ADMIN, n=3)
+    yield made
+    for name in SERVERS:
+        made.stop(name)
+    drop(cluster)
+
+
+def drop(cluster: dict[str, Any]) -> None:
+    with connect(cluster) as db:
+        db.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+        db.execute(f"DROP ROLE IF EXISTS {DATABASE}")
+
+
+def play(folder: Path, options: dict[str, Any], *, check: bool = False) -> tuple[dict[str, Any], str]:
+    """Runs the module as a task; returns its result and everything that was printed."""
+    task = {"odoo_ops.change_control.odoo_canary": options, "register": "found", "ignore_errors": True}
+    keep = {"ansible.builtin.copy": {"content": "{{ found | to_json }}", "dest": str(folder / "found.json")}, "check_mode": False}
+    book = [{"hosts": "localhost", "connection": "local", "gather_facts": False, "tasks": [task, keep]}]
+    file = folder / "play.yml"
+    file.write_text(yaml.safe_dump(book))
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-vvv", str(file), *(["--check"] if check else [])]
+    env = {**os.environ, "ANSIBLE_PYTHON_INTERPRETER": sys.executable, "ANSIBLE_LOCALHOST_WARNING": "false"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=1000, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    return json.loads((folder / "found.json").read_text()), done.stdout + done.stderr
+
+
+def options(tenant: Tenant, side: str, **more: Any) -> dict[str, Any]:
+    return {
+        "tenant": "acme",
+        "change": "CHG-2026-0142",
+        "database": DATABASE,
+        "login": SECRETS["CANARY_LOGIN"],
+        "password": SECRETS["CANARY_PASSWORD"],
+        "api_key": SECRETS["CANARY_API_KEY"],
+        "baseline": {"url": tenant.url("old"), "host": "acme.lab.example", "headers": {"X-Odoo-Change": "baseline"}},
+        "canary": {"url": tenant.url(side), "host": "acme.lab.example", "headers": {"X-Odoo-Change": "canary"}},
+        **more,
+    }
+
+
+def company(tenant: Tenant) -> int:
+    return int(tenant.setup()["ids"]["company"])
+
+
+def test_the_setup_again_changes_nothing(tenant: Tenant) -> None:
+    before = tenant.others(0)
+    again = tenant.setup(TENANT_ADMIN_PASSWORD=ADMIN)
+    assert (again["changed"], again["changes"]) == (False, [])
+    assert tenant.others(0) == before
+
+
+def test_the_setup_fails_loudly_and_writes_nothing(tenant: Tenant) -> None:
+    before = tenant.others(0)
+    with pytest.raises(Exception, match=r"rc 1(?s:.*)CANARY_PASSWORD is missing"):
+        tenant.setup(CANARY_PASSWORD="")
+    with pytest.raises(Exception, match=r"rc 1(?s:.*)a name that no person has"):
+        tenant.setup(CANARY_LOGIN="admin")
+    with pytest.raises(Exception, match=r"rc 1(?s:.*)is a company of the tenant"):
+        tenant.setup(CANARY_COMPANY=main_company(tenant))
+    assert tenant.others(0) == before
+
+
+def main_company(tenant: Tenant) -> str:
+    with connect(tenant.site.facts("postgres")["clusters"]["shared"], DATABASE) as db:
+        return str(db.execute("SELECT name FROM res_company WHERE id = 1").fetchone()[0])
+
+
+def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.serve("same", "2")
+    own = company(tenant)
+    before = tenant.others(own)
+    found, said = play(tmp_path, options(tenant, "same", **PATIENT))
+    assert found["verdict"] == "pass", found["msg"]
+    assert not found["failed"]
+    assert found["stopped"] == "decided"
+    assert {c["id"] for c in found["evidence"]["checks"]} == {
+        f"{k}:{m}" for k in ("latency", "errors") for m in core.metrics(core.STEPS)
+    } | {"clean"}
+    assert all(f["decision"] == "pass" and f["n"] >= 8 for f in found["figures"].values())
+    after = tenant.others(own)
+    assert {t for t in after if after[t] != before[t]} <= UNOWNED
+    assert tenant.leftovers(own) == 0
+    for secret in (SECRETS["CANARY_PASSWORD"], SECRETS["CANARY_API_KEY"]):
+        assert secret not in said.replace(str(tmp_path), "")
+        assert secret not in json.dumps(found)
+    print(f"A/A: {found['rounds']} rounds, {found['elapsed_s']} s")
+
+
+def test_a_slow_release_is_found_by_its_slow_step(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.stop("same")
+    tenant.serve("slow", "3")
+    found, _dummy = play(tmp_path, options(tenant, "slow", **PATIENT))
+    tenant.stop("slow")
+    assert found["verdict"] == "fail", found["msg"]
+    assert found["failed"]
+    slow = {c["id"]: c["code"] for c in found["evidence"]["checks"] if c["ok"] is False}
+    assert set(slow.values()) == {"SLOWER"}
+    assert set(slow) <= {"latency:invoice.post", "latency:invoice.reverse"}  # reversing posts too
+    assert "slower than the tolerated 1.2" in found["sentence"]
+    assert tenant.leftovers(company(tenant)) == 0
+    print(f"slow: {found['rounds']} rounds, {found['elapsed_s']} s, {found['sentence']}")
+
+
+def test_a_raising_release_is_found_at_its_third_error(tenant: Tenant, tmp_path: Path) -> None:
+    tenant.serve("bad", "4")
+    found, _dummy = play(tmp_path, options(tenant, "bad"))
+    assert found["verdict"] == "fail"
+    assert found["rounds"] == 3
+    assert [(c["id"], c["code"]) for c in found["evidence"]["checks"] if c["ok"] is False] == [("errors:invoice.post", "ERRORS")]
+    assert "invoice.post fails on the new release" in found["sentence"]
+    assert tenant.leftovers(company(tenant)) == 0
+    smoke, _dummy = play(tmp_path, {k: v for k, v in options(tenant, "bad", mode="smoke").items() if k != "baseline"})
+    assert (smoke["verdict"], smoke["rounds"]) == ("fail", 3)
+    swapped = options(tenant, "bad")
+    swapped["baseline"], swapped["canary"] = swapped["canary"], swapped["baseline"]
+    sick, _dummy = play(tmp_path, {**swapped, "enforce": False})
+    assert (sick["verdict"], sick["stopped"], sick["failed"]) == ("unknown", "baseline_sick", False)
+    assert "BASELINE_SICK" in {c["code"] for c in sick["evidence"]["checks"]}
+    tenant.stop("bad")
+    assert tenant.leftovers(company(tenant)) == 0
+
+
+def test_what_killed_runs_left_is_taken_back(tenant: Tenant, tmp_path: Path) -> None:
+    client = tenant.client("old")
+    place = work.locate(client, "Change canary")
+    mark = core.tag("CHG-2026-0007")
+
+    def draft() -> int:
+        return int(client.call("account.move", "create", vals_list=[core.invoice_values(place, mark)], context=place.context)[0])
+
+    posted, half = [draft() for _dummy in range(2)], draft()
+    draft()
+    client.call("account.move", "action_post", ids=[*posted, half], context=place.context)
+    context = {**place.context, "active_model": "account.move", "active_ids": [half]}
+    wizard = client.call("account.move.reversal", "create", vals_list=[{"journal_id": place.journal, "reason": mark}], context=context)
+    client.call("account.move.reversal", "refund_moves", ids=wizard, context=context)  # killed before the credit note was posted
+    client.call("account.move", "action_post", ids=[twice := draft()], context=place.context)
+    # two canaries at once: the second credit note of an invoice stays open
+    made = client.call("account.move", "copy", ids=[work.reverse(client, place, twice, mark)], context=place.context)[0]
+    client.call("account.move", "write", ids=[made], vals={"ref": f"Reversal of: x, {mark}"}, context=place.context)
+    client.call("account.move", "action_post", ids=[made], context=place.context)
+    client.call("account.analytic.line", "create", vals_list=[core.timesheet_values(place, mark)], context=place.context)
+    assert tenant.leftovers(place.company) == 7
+    found, _dummy = play(tmp_path, {k: v for k, v in options(tenant, "old", mode="smoke").items() if k != "baseline"})
+    assert (found["verdict"], found["swept"]) == ("pass", 7)
+    assert tenant.leftovers(place.company) == 0
+
+
+def test_a_run_killed_in_its_transactions_is_cleaned_by_the_next(tenant: Tenant, tmp_path: Path) -> None:
+    script = tmp_path / "run.py"
+    script.write_text(
+        "import sys; sys.path.insert(0, sys.argv[1]); import tests.conftest\n"
+        "from tests.integration.test_odoo_canary import *\n"
+        "client = OdooClient('old', Address(sys.argv[2]), Account(DATABASE, *[SECRETS[k] for k in SECRETS]))\n"
+        "place = work.locate(client, 'Change canary')\n"
+        "print('ready', flush=True)\n"
+        "while True: work.run('invoice', client, place, core.tag('CHG-2026-0008'))\n"
+    )
+    for wait in (0.05, 0.2, 0.35):
+        with subprocess.Popen([sys.executable, str(script), str(ROOT), tenant.url("old")], stdout=subprocess.PIPE) as running:
+            assert running.stdout is not None
+            running.stdout.readline()
+            time.sleep(0.5 + wait)
+            running.kill()
+    time.sleep(1)  # Odoo finishes the request that nobody waits for any more
+    client = tenant.client("old")
+    place = work.locate(client, "Change canary")
+    work.sweep(client, place)
+    assert tenant.leftovers(place.company) == 0
+
+
+def test_check_mode_asks_nothing_of_anybody(tenant: Tenant, tmp_path: Path) -> None:
+    found, _dummy = play(tmp_path, options(tenant, "old", baseline=NOWHERE, canary=NOWHERE), check=True)
+    assert (found["verdict"], found["failed"], found["changed"], found["stopped"]) == ("unknown", False, False, "check_mode")
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        pytest.param({"canary": NOWHERE, "ready_timeout_s": 0.5}, "canary: the login page did not reach", id="nobody-there"),
+        pytest.param({"database": "no_such_database"}, "Database not found", id="no-database"),
+        pytest.param({"password": "wrong"}, "the login answered", id="wrong-password"),
+        pytest.param({"api_key": "f" * 40}, "answered HTTP 401", id="wrong-key"),
+        pytest.param({"company": "Acme"}, "wanted only 'Acme'", id="another-company"),
+        pytest.param({"login": "admin", "password": ADMIN}, "may work in companies", id="a-customers-user"),
+        pytest.param({"tolerance": 1.0, "alpha": 0}, "tolerance is 1.0, wanted greater than 1", id="bad-limits"),
+    ],
+)
+def test_bad_input_has_one_clear_message_and_writes_nothing(tenant: Tenant, tmp_path: Path, more: dict[str, Any], words: str) -> None:
+    own = company(tenant)
+    before = tenant.others(0)
+    found, said = play(tmp_path, options(tenant, "old", **more))
+    assert found["failed"]
+    assert found.get("verdict") in ("unknown", None)
+    assert words in found["msg"]
+    assert SECRETS["CANARY_PASSWORD"] not in said and ADMIN not in said.replace(str(tmp_path), "")
+    after = tenant.others(0)
+    assert {t for t in after if after[t] != before[t]} <= {
+        "res_users_log",
+        "res_device_log",
+        "ir_config_parameter",
+    }  # logins; an administrator's sets web.base.url
+    assert tenant.leftovers(own) == 0
+
+
+def test_an_answer_that_is_not_odoos_is_an_error(tenant: Tenant) -> None:
+    client = tenant.client("old")
+    with pytest.raises(OdooError, match=r"account\.move\.no_such_method answered HTTP 404"):
+        client.call("account.move", "no_such_method")

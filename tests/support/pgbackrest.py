@@ -1,0 +1,129 @@
+"""A small cluster with a pgBackRest repository on disk, for damages that are hard to do to a bucket."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.lab.distribution import postgres_bin
+from tests.lab.site import as_user, wait_for
+
+USER = "postgres" if os.geteuid() == 0 else ""
+CONFIG = """[global]
+repo1-path={home}/repo
+repo1-retention-full=4
+repo1-bundle=y
+log-path={home}/log
+lock-path={home}/lock
+spool-path={home}/spool
+log-level-file=off
+start-fast=y
+compress-type=lz4
+compress-level=1
+
+[{stanza}]
+pg1-path={home}/data
+pg1-socket-path={home}
+pg1-port=5432
+"""
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{home}'
+archive_mode = on
+archive_command = 'pgbackrest --config={home}/pgbackrest.conf --stanza={stanza} archive-push %p'
+fsync = off
+shared_buffers = 16MB
+"""
+
+
+class Repository:
+    """Cluster and repository below ``home``. ``repo`` may be damaged; :meth:`whole` brings it back."""
+
+    def __init__(self, home: Path, stanza: str = "main") -> None:
+        self.home, self.stanza = home, stanza
+        self.repo, self.config = home / "repo", home / "pgbackrest.conf"
+        self.bin = postgres_bin()
+        self.postmaster: subprocess.Popen[bytes] | None = None
+
+    def make(self) -> None:
+        """A full backup, an incremental one, and a chain of segments after each."""
+        self.config.write_text(CONFIG.format(home=self.home, stanza=self.stanza))
+        for name in ("repo", "log", "lock", "spool"):
+            (self.home / name).mkdir()
+        if USER:
+            shutil.chown(self.home, USER, USER)
+            for path in self.home.iterdir():
+                shutil.chown(path, USER, USER)
+        self.run(self.bin / "initdb", "-D", self.home / "data", "-A", "trust", "-U", "postgres", "-k", "--no-sync")
+        with (self.home / "data" / "postgresql.conf").open("a") as conf:
+            conf.write(SETTINGS.format(home=self.home, stanza=self.stanza))
+        self.start()
+        self.pgbackrest("stanza-create")
+        self.pgbackrest("backup", "--type=full")
+        self.sql("CREATE TABLE notes AS SELECT g AS id, md5(g::text) AS body FROM generate_series(1, 5000) g")
+        self.segments(3)
+        self.pgbackrest("backup", "--type=incr")
+        self.segments(4)
+        self.run("cp", "-a", self.repo, self.home / "repo.whole")
+
+    def whole(self) -> None:
+        """The repository as it was made."""
+        shutil.rmtree(self.repo, ignore_errors=True)
+        self.run("cp", "-a", self.home / "repo.whole", self.repo)
+
+    def segments(self, count: int) -> None:
+        for number in range(count):
+            self.sql(f"CREATE TABLE t{time.monotonic_ns()} AS SELECT {number} AS n")
+            name = self.sql("SELECT pg_walfile_name(pg_switch_wal())")
+            wait_for(lambda name=name: self.wal(name), what=f"{name} in the archive")
+
+    def wal(self, name: str) -> list[Path]:
+        return sorted(self.repo.glob(f"archive/{self.stanza}/*/*/{name}-*"))
+
+    def archived(self) -> list[str]:
+        return sorted(p.name[:24] for p in self.repo.glob(f"archive/{self.stanza}/*/*/*-*"))
+
+    def label(self, kind: str) -> str:
+        """The newest backup's label: ``F`` for full, ``I`` for incremental."""
+        return max(p.name for p in self.repo.glob(f"backup/{self.stanza}/*{kind}"))
+
+    def promote(self) -> None:
+        """The cluster goes on as timeline 2, as after a failover, and its history file is archived."""
+        self.stop()
+        self.run("touch", self.home / "data" / "recovery.signal")
+        with (self.home / "data" / "postgresql.conf").open("a") as conf:
+            conf.write("restore_command = 'false'\n")
+        self.start()
+        wait_for(lambda: self.sql("SELECT NOT pg_is_in_recovery()") == "t", what="the promotion")
+        wait_for(self.history.exists, what="the history file in the archive")
+
+    @property
+    def history(self) -> Path:
+        return self.repo / "archive" / self.stanza / f"{self.bin.parent.name}-1" / "00000002.history"
+
+    def start(self) -> None:
+        log = (self.home / "postgres.log").open("ab")
+        argv = [*as_user(USER), str(self.bin / "postgres"), "-D", str(self.home / "data")]
+        self.postmaster = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.home, start_new_session=True)
+        wait_for(lambda: self.sql("SELECT 1"), what="the cluster")
+
+    def stop(self) -> None:
+        if self.postmaster:
+            self.postmaster.send_signal(signal.SIGINT)
+            self.postmaster.wait(30)
+
+    def sql(self, query: str) -> str:
+        return self.run(self.bin / "psql", "-XAtq", "-h", self.home, "-U", "postgres", "-d", "postgres", "-c", query).strip()
+
+    def pgbackrest(self, *args: str) -> str:
+        return self.run("pgbackrest", f"--config={self.config}", f"--stanza={self.stanza}", *args)
+
+    def run(self, *argv: str | Path) -> str:
+        command = [*as_user(USER), *map(str, argv)]
+        done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        return done.stdout
