@@ -55,8 +55,12 @@ def lab() -> Site:
     return site
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Adds up the times, and shows a failure when it happens: the whole run takes an hour."""
     SPENT[report.nodeid.split("::")[0]] += report.duration
+    if report.failed:
+        print(f"\n✗ {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stderr__, flush=True)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
