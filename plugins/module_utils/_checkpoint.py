@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ._core import checkpoint as core
+from ._core import clock
 from ._core.checkpoint import CheckpointError, Keys, Mark, Names
 from ._core.checks import rfc3339
 from ._io import pg_dump, postgres
@@ -56,6 +57,7 @@ class Job:
 def present(job: Job, *, take_backup: TakeBackup | None, now: Callable[[], dt.datetime], check: bool) -> Result:
     """The tenant has a complete checkpoint of this change. The manifest is written last: with it, all of it is there."""
     with connect(job.server, read_only=check) as admin:
+        _believe_clock(job, admin, now)
         postgres.lock(admin, job.names.live, within_s=job.busy_timeout_s)
         properties = postgres.properties(admin, job.names.live)
         mark, other = core.read_comment(postgres.comments(admin, [job.names.live])[job.names.live])
@@ -68,6 +70,13 @@ def present(job: Job, *, take_backup: TakeBackup | None, now: Callable[[], dt.da
         if mark is not None and not check:
             postgres.set_comment(admin, job.names.live, other)
         return {"changed": step != "done", "steps": [] if step == "done" else [step], "checkpoint": _told(found)}
+
+
+def _believe_clock(job: Job, admin: Any, now: Callable[[], dt.datetime]) -> None:
+    """Windows, and the ages of backups and of this restore point, are only as true as the two clocks are one."""
+    asked = now()
+    shown = postgres.clock(admin)
+    clock.refuse_skew(shown, asked=asked, answered=now(), whose=str(job.server))
 
 
 def _make(

@@ -13,6 +13,7 @@ description:
   - Makes a verified restore point of one tenant before a change, and takes the tenant back to it.
   - A checkpoint is a pgBackRest backup (or the position in the WAL), a dump of the tenant's database, and an inventory of its
     filestore. The dump is read back to its end before the checkpoint counts.
+  - None is made where the cluster's clock and that of the host that asks differ by more than 30 s.
   - Each state may be killed anywhere; the same task run again comes to the same end. What is done is read from the databases, their
     comments, and the bucket.
   - While a checkpoint is made or restored, nobody should work on the tenant. Hold its traffic and stop its pods before.
@@ -242,7 +243,8 @@ checkpoint:
     at: "2026-12-05T20:00:00Z"
     digest: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
 code:
-  description: A stable reason, such as V(FILESTORE_MISSING), V(CHECKPOINT_DAMAGED), V(CHECKSUM), V(NO_CHECKPOINT), V(NOT_QUIET) or V(BUSY).
+  description: A stable reason, such as V(FILESTORE_MISSING), V(CHECKPOINT_DAMAGED), V(CHECKSUM), V(NO_CHECKPOINT), V(NOT_QUIET),
+      V(CLOCK_SKEW) or V(BUSY).
   returned: failure
   type: str
   sample: FILESTORE_MISSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
 import subprocess
@@ -295,6 +296,15 @@ def test_half_a_dump_is_not_uploaded_and_not_believed(tenant: Tenant, tmp_path: 
     refused = tenant.run(change="CHG-2026-999999", pg_bin=str(tmp_path))
     assert "ended with 3: error: died" in refused["msg"], refused
     assert tenant.admin.list_objects_v2(Bucket="backups", Prefix=f"{DB}/CHG-2026-999999")["KeyCount"] == 0
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_a_clock_that_is_not_the_clusters_stops_it(tenant: Tenant, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
+    monkeypatch.setattr(module, "utc_now", lambda: dt.datetime.now(dt.UTC) + dt.timedelta(minutes=2))
+    found = tenant.run(check=check)
+    assert found["code"] == "CLOCK_SKEW", found
+    assert "(-120 s)" in found["msg"]
+    assert tenant.admin.list_objects_v2(Bucket="backups", Prefix=f"{DB}/{tenant.args['change']}")["KeyCount"] == 0
 
 
 def test_a_missing_file_stops_it(tenant: Tenant) -> None:

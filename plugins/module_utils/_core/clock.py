@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 
 TOLERANCE_S = 30
 SYNCHRONISE = "Synchronise the clocks (chronyc tracking, timedatectl), then run it again."
@@ -30,8 +31,21 @@ def skew_check(written: dt.datetime | None, *, asked: dt.datetime, answered: dt.
     if written is None:
         why = "the ledger does not tell when it was written to"
         return unknown("ledger_clock", why, hint=SYNCHRONISE, code="CLOCK_SKEW")
-    skew_s = min((written - asked).total_seconds(), 0) + max((written - answered).total_seconds(), 0)
+    skew_s = _skew_s(written, asked=asked, answered=answered)
     if abs(skew_s) > TOLERANCE_S:
         why = f"here it is {rfc3339(answered)}, by the ledger's clock {rfc3339(written)} ({skew_s:+.0f} s)"
         return unknown("ledger_clock", why, hint=SYNCHRONISE, code="CLOCK_SKEW")
     return Check("ledger_clock", True, f"{skew_s:+.0f} s", f"at most {TOLERANCE_S} s off")
+
+
+def refuse_skew(shown: dt.datetime, *, asked: dt.datetime, answered: dt.datetime, whose: str) -> None:
+    """ChangeError (``CLOCK_SKEW``) when the clock of a database, read between ``asked`` and ``answered``, cannot be right."""
+    skew_s = _skew_s(shown, asked=asked, answered=answered)
+    if abs(skew_s) > TOLERANCE_S:
+        seen = f"its clock shows {rfc3339(shown)}, and here it is {rfc3339(answered)} ({skew_s:+.0f} s), wanted at most {TOLERANCE_S} s"
+        raise ChangeError(f"{whose}: {seen}. {SYNCHRONISE}", code="CLOCK_SKEW", hint=SYNCHRONISE)
+
+
+def _skew_s(shown: dt.datetime, *, asked: dt.datetime, answered: dt.datetime) -> float:
+    """How far another clock is ahead (or, below zero, behind); a slow answer is no skew."""
+    return min((shown - asked).total_seconds(), 0) + max((shown - answered).total_seconds(), 0)

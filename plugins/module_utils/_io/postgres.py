@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -121,6 +122,12 @@ def _hint(exc: Exception) -> str:
 # -- what is there -----------------------------------------------------------------------------------------------------
 def server_major(connection: psycopg.Connection[Any]) -> int:
     return connection.info.server_version // 10000
+
+
+def clock(connection: psycopg.Connection[Any]) -> dt.datetime:
+    """What time it is on the server."""
+    row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()
+    return dt.datetime.fromtimestamp(row[0] if row else 0, tz=dt.timezone.utc)
 
 
 def lock(connection: psycopg.Connection[Any], name: str, *, within_s: float) -> None:

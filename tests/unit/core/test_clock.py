@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import clock
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 
 NOW = dt.datetime(2026, 12, 5, 19, 30, tzinfo=dt.UTC)
 
@@ -45,3 +46,26 @@ def test_time_goes_forward(newest: dt.datetime | None, code: str) -> None:
 def test_the_clock_of_the_ledger(written: dt.datetime | None, took_s: float, code: str) -> None:
     check = clock.skew_check(written, asked=NOW, answered=later(took_s))
     assert (check.ok, check.code) == (None if code else True, code)
+
+
+@pytest.mark.parametrize(
+    ("shown", "refused"),
+    [
+        pytest.param(later(0.1), "", id="the-same"),
+        pytest.param(later(-30), "", id="behind-as-far-as-is-borne"),
+        pytest.param(later(-31), "(-31 s)", id="behind"),
+        pytest.param(later(31), "", id="ahead-as-far-as-is-borne"),
+        pytest.param(later(95), "(+94 s)", id="ahead"),
+    ],
+)
+def test_the_clock_of_a_database(shown: dt.datetime, refused: str) -> None:
+    def ask() -> None:
+        clock.refuse_skew(shown, asked=NOW, answered=later(1), whose="postgres@10.0.0.5:5432")
+
+    if not refused:
+        return ask()
+    with pytest.raises(ChangeError) as found:
+        ask()
+    assert refused in str(found.value)
+    assert found.value.facts["code"] == "CLOCK_SKEW"
+    return None
