@@ -12,7 +12,7 @@ version_added: 0.1.0
 author: odoo_ops (@odoo-ops)
 description:
   - Brings a ticket into the state that the change has by its recorded events, V(planned), V(approved), V(applying), V(failed),
-    V(succeeded), V(rolled_back) or V(abandoned), and writes the entry of the ledger (its SHA-256) into it.
+    V(succeeded), V(rolled_back), V(stopped) or V(abandoned), and writes the entry of the ledger (its SHA-256) into it.
   - The ledger is the truth. A ticket system that does not answer, or that refuses, never fails the task. What happened is recorded
     as C(ticketed), and the next time the ticket is told everything that it missed, in order.
   - A ticket that names another change is left alone.
@@ -84,7 +84,7 @@ options:
           - For a state of the change, the states of the ticket to go through, in order; C([]) leaves the ticket's state alone and only
             tells.
           - "The defaults of V(servicenow) are the values of its state model: planned C([-5]), approved C([-2]), applying and failed
-            C([-1]), succeeded and rolled_back C([0, 3]), abandoned C([4])."
+            C([-1]), succeeded, rolled_back and stopped C([0, 3]), abandoned C([4])."
           - "Those of V(jira) are C([To Do]) for planned and approved, C([In Progress]) for applying and failed, and C([Done]) for the
             others."
         type: dict

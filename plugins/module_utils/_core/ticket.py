@@ -14,8 +14,8 @@ from typing import Any, Protocol
 
 EVENT = "ticketed"
 PLANNED, APPROVED, APPLYING, FAILED = "planned", "approved", "applying", "failed"
-SUCCEEDED, ROLLED_BACK, ABANDONED = "succeeded", "rolled_back", "abandoned"
-STATES = (PLANNED, APPROVED, APPLYING, FAILED, SUCCEEDED, ROLLED_BACK, ABANDONED)
+SUCCEEDED, ROLLED_BACK, STOPPED, ABANDONED = "succeeded", "rolled_back", "stopped", "abandoned"
+STATES = (PLANNED, APPROVED, APPLYING, FAILED, SUCCEEDED, ROLLED_BACK, STOPPED, ABANDONED)
 BEFORE_APPLYING = (PLANNED, APPROVED)
 CLOSED = "3"
 
@@ -29,6 +29,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         FAILED: ("-1",),
         SUCCEEDED: ("0", CLOSED),
         ROLLED_BACK: ("0", CLOSED),
+        STOPPED: ("0", CLOSED),
         ABANDONED: ("4",),
     },
     "jira": {
@@ -38,6 +39,7 @@ WAYS: dict[str, dict[str, tuple[str, ...]]] = {
         FAILED: ("In Progress",),
         SUCCEEDED: ("Done",),
         ROLLED_BACK: ("Done",),
+        STOPPED: ("Done",),
         ABANDONED: ("Done",),
     },
 }
@@ -99,7 +101,7 @@ def _next(state: str, event: Recorded) -> str:
 
 def _ended(evidence: Mapping[str, Any]) -> str:
     result = evidence.get("result")
-    if result in (SUCCEEDED, ABANDONED):
+    if result in (SUCCEEDED, STOPPED, ABANDONED):
         return str(result)
     words = [str(word) for word in (evidence.get("tenants") or {}).values()]
     return ROLLED_BACK if "rolled back" in words and not any(word.startswith(FAILED) for word in words) else FAILED

@@ -40,6 +40,11 @@ def events(*names: str) -> list[Any]:
             ["planned:1", "applying:2", "failed:3", "failed:4"],
             id="one-not-brought-back",
         ),
+        pytest.param(
+            ["planned", "a:started", "closed=stopped,a=released,b=untouched"],
+            ["planned:1", "applying:2", "stopped:3"],
+            id="stopped-by-the-end-of-its-window",
+        ),
         pytest.param(["planned", "closed=abandoned", "planned"], ["planned:1", "abandoned:2"], id="abandoned-is-the-end"),
         pytest.param(["closed=abandoned"], ["abandoned:1"], id="closed-unplanned"),
         pytest.param(["planned", "ticketed", "approved", "ticketed"], ["planned:1", "approved:3"], id="its-own-entries-do-not-count"),
