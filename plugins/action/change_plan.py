@@ -14,6 +14,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
     demand,
     plan,
     progress,
+    soak,
     source,
     verbs,
 )
@@ -61,6 +62,8 @@ class ActionModule(ChangeAction):
         if seen:
             policy = source.demanding(policy)
         fresh = plan.build_plan(change, tenants, policy=policy, decided=decided, source=seen and seen.source)
+        if not _fixed_plan(_events(args)) and (found := soak.window_errors(fresh)):
+            raise _refused(change, found)
         return {**self._plan(args, fresh, now=now), "gates": [seen.gate] if seen else []}
 
     def _recorded(self, args: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:

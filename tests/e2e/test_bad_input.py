@@ -47,6 +47,9 @@ def put(path: str, value: Any) -> Edit:
         pytest.param(put("class", "emergency"), "this playbook is for 'normal'", id="another-class"),
         pytest.param(put("window.start", "2026-01-05T20:00:00Z"), "Write a window that is not over", id="window-in-the-past"),
         pytest.param(put("tilte", "x"), "change.tilte is not a known key. Did you mean title?", id="unknown-key"),
+        pytest.param(
+            put("verification.soak_s", 86400), "are watched for 86400 s each before the next one starts", id="soaks-fill-the-window"
+        ),
     ],
 )
 def test_a_bad_change_file_is_refused(estate: Estate, change_id: str, edit: Edit, wanted: str) -> None:

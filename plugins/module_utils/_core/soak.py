@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.progress import RELEASED, Recorded
 
@@ -51,6 +52,17 @@ def soak_check(until: dt.datetime | None, *, now: dt.datetime, window_end: dt.da
     if until >= window_end:
         hint = "The window ends before that. Close this change with change_close, and give what is left a new one with a longer window."
     return Check("soak", False, f"a release is watched until {rfc3339(until)}", "earlier cohorts have soaked", hint, "SOAKING")
+
+
+def window_errors(plan: Mapping[str, Any]) -> list[str]:
+    """Why the change can never get through its window: what is watched between its cohorts fills it."""
+    window, soak_s, watched = plan["change"]["window"], plan["policy"].get("soak_s", 0), len(plan["cohorts"]) - 1
+    needed_s = watched * soak_s
+    if not needed_s or needed_s < parse_duration(window["duration"]):
+        return []
+    why = f"{watched} of the {watched + 1} cohorts are watched for {soak_s} s each before the next one starts"
+    then = "Give a longer window, or a change to fewer cohorts."
+    return [f"window.duration is {window['duration']}, wanted more than PT{needed_s}S: {why}. {then}"]
 
 
 def left_s(until: dt.datetime | None, *, now: dt.datetime, ends: dt.datetime | None = None) -> int:

@@ -47,6 +47,27 @@ def test_until_when(plan: dict[str, Any], tenant: str, at: dict[str, str], until
     assert found == (dt.datetime.fromisoformat(f"2026-12-05T{until}+00:00") if until else None)
 
 
+@pytest.mark.parametrize(
+    ("duration", "soak_s", "refused"),
+    [
+        pytest.param("PT1H", 300, False, id="room-enough"),
+        pytest.param("PT10M1S", 300, False, id="a-second-is-left"),
+        pytest.param("PT10M", 300, True, id="filled-to-the-end"),
+        pytest.param("PT10M", 0, False, id="nothing-is-watched"),
+    ],
+)
+def test_a_window_that_the_soaks_fill(plan: dict[str, Any], duration: str, soak_s: int, refused: bool) -> None:
+    plan["change"]["window"]["duration"], plan["policy"]["soak_s"] = duration, soak_s
+    told = soak.window_errors(plan)
+    assert bool(told) is refused
+    assert all("wanted more than PT600S: 2 of the 3 cohorts are watched for 300 s each" in one for one in told)
+
+
+def test_one_cohort_needs_no_room(plan: dict[str, Any]) -> None:
+    plan["change"]["window"]["duration"], plan["cohorts"] = "PT1M", [["acme"]]
+    assert soak.window_errors(plan) == []
+
+
 def test_without_a_soak_nothing_waits(plan: dict[str, Any]) -> None:
     at = released(acme="19:29:59", amber="19:30:00")
     for given in ({"soak_s": 0}, {}):
