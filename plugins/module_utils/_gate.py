@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils import basic
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import PASS, Check, gate
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, refusals
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.secrets import secrets_of_environment
 
@@ -32,6 +33,14 @@ def gate_result(subject: str, checks: Sequence[Check], *, at: dt.datetime, enfor
     """The gate's result; ``failed`` is set when the verdict is not ``pass`` and ``enforce`` is true."""
     result = {**gate(subject, checks, at=at), **extra}
     return {**result, "failed": True} if enforce and result["verdict"] != PASS else result
+
+
+def seconds(given: Mapping[str, Any], name: str) -> int | None:
+    """An option that is an ISO 8601 duration; ValueError, with its name, for one that is not understood."""
+    try:
+        return None if given[name] is None else parse_duration(given[name])
+    except ValueError as exc:
+        raise ValueError(f"option {name}: {exc}") from exc
 
 
 def refuse_leaks(spec: Mapping[str, Any]) -> None:

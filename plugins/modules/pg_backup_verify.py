@@ -213,10 +213,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
 
 PROOF: dict[str, Any] = {"type": "dict", "options": {"at": {"type": "str", "required": True}, "verdict": {"type": "str", "required": True}}}
 SPEC: dict[str, dict[str, Any]] = {
@@ -247,23 +246,17 @@ def proof(given: dict[str, str] | None) -> Proof | None:
 def limits(given: dict[str, Any]) -> Limits:
     """The options as numbers and times; ValueError for one that is not understood."""
 
-    def seconds(name: str) -> int | None:
-        try:
-            return None if given[name] is None else parse_duration(given[name])
-        except ValueError as exc:
-            raise ValueError(f"option {name}: {exc}") from exc
-
     return Limits(
-        max_age_s=seconds("max_age") or 0,
-        max_wal_age_s=seconds("max_wal_age"),
-        max_drill_age_s=seconds("max_drill_age"),
+        max_age_s=seconds(given, "max_age") or 0,
+        max_wal_age_s=seconds(given, "max_wal_age"),
+        max_drill_age_s=seconds(given, "max_drill_age"),
         last_drill=proof(given["last_drill"]),
-        max_read_age_s=seconds("max_read_age"),
+        max_read_age_s=seconds(given, "max_read_age"),
         last_read=proof(given["last_read"]),
         expect={key: value for key, value in (given["expect"] or {}).items() if value},
         whole_window=given["wal_from"] == "oldest",
-        checksums_s=(seconds("checksums_timeout") or 0) if given["depth"] == "checksums" else None,
-        timeout_s=seconds("timeout") or 0,
+        checksums_s=(seconds(given, "checksums_timeout") or 0) if given["depth"] == "checksums" else None,
+        timeout_s=seconds(given, "timeout") or 0,
     )
 
 
@@ -275,7 +268,7 @@ def main() -> None:
         wanted = limits(given)
     except ValueError as exc:
         end(module, {"failed": True, "msg": str(exc)})
-    command = [given["command"], *([f"--config={given['config']}"] if given["config"] else [])]
+    command = command_of(given["command"], given["config"])
     checks, found = judge_repository(Pgbackrest(command, timeout_s=wanted.timeout_s), given["stanza"], wanted, now=at)
     finish(module, f"stanza {given['stanza']}", checks, at=at, **found)
 

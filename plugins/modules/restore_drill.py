@@ -187,7 +187,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Interrupted, Order, processors
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
@@ -195,8 +194,10 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate impo
     finish,
     gate_result,
     refuse_leaks,
+    seconds,
     utc_now,
 )
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import command_of
 
 SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": ["restore"], "default": "restore"},
@@ -219,23 +220,17 @@ SPEC: dict[str, dict[str, Any]] = {
 def order(given: dict[str, Any]) -> Order:
     """The options as the drill wants them; ValueError for one that is not understood."""
 
-    def seconds(name: str) -> int | None:
-        try:
-            return None if given[name] is None else parse_duration(given[name])
-        except ValueError as exc:
-            raise ValueError(f"option {name}: {exc}") from exc
-
     return Order(
         stanza=given["stanza"],
-        command=[given["command"], *([f"--config={given['config']}"] if given["config"] else [])],
+        command=command_of(given["command"], given["config"]),
         scratch=Path(given["scratch"]).resolve(),
         run_as=given["run_as"],
         pg_bin=given["pg_bin"],
         login=given["login_user"],
         databases=given["databases"],
-        max_rto_s=seconds("max_rto"),
-        max_rpo_s=seconds("max_rpo"),
-        timeout_s=seconds("timeout") or 1,
+        max_rto_s=seconds(given, "max_rto"),
+        max_rpo_s=seconds(given, "max_rpo"),
+        timeout_s=seconds(given, "timeout") or 1,
         processes=max(1, given["processes"] or processors()),
     )
 

@@ -35,6 +35,11 @@ class PgbackrestError(ChangeError):
     """pgBackRest did not do what it was asked, or it cannot be told whether it did."""
 
 
+def command_of(executable: str, config: str | None) -> list[str]:
+    """How pgBackRest is started, with its configuration if that is not where it looks by itself."""
+    return [executable, *([f"--config={config}"] if config else [])]
+
+
 class Pgbackrest:
     """``command`` is the executable or a wrapper, with leading options such as ``--config`` if there are any."""
 
