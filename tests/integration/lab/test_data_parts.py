@@ -376,8 +376,11 @@ def test_killed_servers_come_back_with_their_data_and_down_leaves_nothing(doomed
     with postgres.connect(clusters["dedicated"]) as db:
         db.execute("CREATE TABLE kept AS SELECT 'still here' AS said")
     s3.client(facts, "filestore").put_object(Bucket="filestore", Key="kept", Body=b"still here")
-    for pid in [doomed.pid(p.name) for p in (doomed.root / "pids").iterdir()]:
+    daemons = [p.name for p in (doomed.root / "pids").iterdir()]
+    for pid in [doomed.pid(name) for name in daemons]:
         os.kill(int(pid or 0) or os.getpid(), signal.SIGKILL)
+    # the kernel takes its time with a large process, and what still runs is not started
+    wait_for(lambda: not any(doomed.pid(name) for name in daemons), what="the end of what was killed")
     for one in (s3, postgres):
         one.up(doomed)
     assert (doomed.facts("s3"), doomed.facts("postgres")["clusters"]) == (facts, clusters)

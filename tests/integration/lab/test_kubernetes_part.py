@@ -392,6 +392,7 @@ def test_pods_come_back_when_the_kubelet_was_killed_but_jobs_never_run_twice(sit
     pid = site.pid("kubelet")
     assert pid
     os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: site.pid("kubelet") is None, what="the end of what was killed")
     part("kubernetes").up(site)
     wait_for(lambda: containers(namespace, "back")[0]["restartCount"] == 1, what="the restart", timeout_s=30)
     wait_for(lambda: rolled_out(namespace, "back"), what="readiness again", timeout_s=20)

@@ -178,7 +178,7 @@ def test_yaml_that_is_not_understood_is_not_quoted(tmp_path: Path, text: str) ->
         pytest.param({"admin_pasword": SECRET}, "option admin_pasword is not known", id="misspelt"),
         pytest.param({"admin_password": {"a": SECRET}}, "option admin_password is a mapping, wanted a text", id="mapping"),
         pytest.param({"s3": {"endpoint_url": f"https://u:{SECRET}@s3"}}, "option s3.endpoint_url holds an address", id="address"),
-        pytest.param({"s3": f"secret_key={SECRET}"}, "option s3 is str, wanted a mapping", id="words"),
+        pytest.param({"s3": f"secret_key={SECRET}"}, "option s3 is a text, wanted a mapping", id="words"),
     ],
 )
 def test_a_module_refuses_what_ansible_would_show(args: dict[str, Any], words: str) -> None:
