@@ -109,7 +109,7 @@ evidence:
   sample: {schema: 1, subject: CHG-2026-0142 on tenant acme, measured_at: "2026-12-05T19:00:00Z", checks: []}
 plan:
   description: The recorded plan.
-  returned: success
+  returned: O(purpose=state), O(purpose=rollback) or O(purpose=leave)
   type: dict
   sample: {schema: 1, class: normal}
 digest:
