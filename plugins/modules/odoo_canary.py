@@ -59,8 +59,12 @@ options:
         description: Host header, when it differs from the address.
         type: str
         default: ''
+      marks:
+        description: Headers sent with every request that are no secret, such as the mark that lets a canary through a held route.
+        type: dict
+        default: {}
       headers:
-        description: Headers sent with every request, such as the mark that lets a canary through a held route.
+        description: Headers sent with every request that may hold a secret. Their values are hidden wherever they would be told.
         type: dict
         default: {}
   canary:
@@ -150,11 +154,11 @@ EXAMPLES = r"""
     baseline:
       url: http://10.0.0.7
       host: acme.example.com
-      headers: {X-Odoo-Ops-Side: baseline}
+      marks: {X-Odoo-Ops-Side: baseline}
     canary:
       url: http://10.0.0.7
       host: acme.example.com
-      headers: {X-Odoo-Ops-Side: canary}
+      marks: {X-Odoo-Ops-Side: canary}
 
 - name: See whether a restored copy does business at all
   odoo_ops.change_control.odoo_canary:
@@ -292,6 +296,7 @@ if TYPE_CHECKING:
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str", "default": ""},
+    "marks": {"type": "dict", "default": {}},
     "headers": {"type": "dict", "default": {}, "no_log": True},
 }
 SPEC: dict[str, Any] = {
@@ -324,7 +329,7 @@ NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept"
 def client(name: str, params: dict[str, Any]) -> OdooClient:
     """The client of one side."""
     side = params[name]
-    headers = {str(k): str(v) for k, v in (side["headers"] or {}).items()}
+    headers = {str(k): str(v) for given in ("marks", "headers") for k, v in (side[given] or {}).items()}
     account = Account(params["database"], params["login"], params["password"], params["api_key"])
     address = Address(side["url"], side["host"] or "", headers)
     return OdooClient(name, address, account, timeout_s=params["request_timeout_s"], ca_path=params["ca_path"])

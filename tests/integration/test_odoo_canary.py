@@ -183,8 +183,8 @@ def options(tenant: Tenant, side: str, **more: Any) -> dict[str, Any]:
         "login": SECRETS["CANARY_LOGIN"],
         "password": SECRETS["CANARY_PASSWORD"],
         "api_key": SECRETS["CANARY_API_KEY"],
-        "baseline": {"url": tenant.url("old"), "host": "acme.lab.example", "headers": {"X-Odoo-Change": "baseline"}},
-        "canary": {"url": tenant.url(side), "host": "acme.lab.example", "headers": {"X-Odoo-Change": "canary"}},
+        "baseline": {"url": tenant.url("old"), "host": "acme.lab.example", "marks": {"X-Odoo-Change": "baseline"}},
+        "canary": {"url": tenant.url(side), "host": "acme.lab.example", "marks": {"X-Odoo-Change": "canary"}},
         **more,
     }
 
