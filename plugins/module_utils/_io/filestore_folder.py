@@ -79,11 +79,17 @@ def _hash_all(folder: str, names: Sequence[str]) -> list[Digest]:
 
 
 def _sha1(path: str, buffer: memoryview) -> str | None:
+    # most attachments are small: what Python's file objects cost would be most of the time
     try:
-        with Path(path).open("rb", buffering=0) as file:
-            found = hashlib.sha1(usedforsecurity=False)
-            while size := file.readinto(buffer):
-                found.update(buffer[:size])
-            return found.hexdigest()
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return None
+    try:
+        found = hashlib.sha1(usedforsecurity=False)
+        while size := os.readv(file, [buffer]):
+            found.update(buffer[:size])
+        return found.hexdigest()
+    except OSError:
+        return None
+    finally:
+        os.close(file)
