@@ -259,15 +259,9 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import end, refuse_leaks, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import Bucket
 
-S3_OPTIONS: dict[str, Any] = {
-    "endpoint_url": {"type": "str"},
-    "access_key": {"type": "str", "no_log": False},
-    "secret_key": {"type": "str", "no_log": True},
-    "region": {"type": "str", "default": "us-east-1"},
-    "ca_bundle": {"type": "path"},
-}
 SPEC: dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "restored", "absent"], "default": "present"},
     "tenant": {"type": "str", "required": True},

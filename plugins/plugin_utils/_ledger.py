@@ -14,6 +14,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.bundle
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ledger_store import LeaseHeld, Ledger, LedgerError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.object_store import DirectoryStore, ObjectStore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.processes import os_user, this_process
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signing import load_signer, load_trust, trust_only
 
 __all__ = ["LEDGER_SPEC", "LeaseHeld", "Ledger", "LedgerError", "open_ledger", "os_user", "this_holder"]
@@ -24,14 +25,7 @@ LEDGER_SPEC: dict[str, dict[str, Any]] = {
     "ledger_trusted": {"type": "path"},
     "ledger_s3": {
         "type": "dict",
-        "options": {
-            "endpoint_url": {"type": "str"},
-            "access_key": {"type": "str", "no_log": False},
-            "secret_key": {"type": "str", "no_log": True},
-            "region": {"type": "str", "default": "us-east-1"},
-            "ca_bundle": {"type": "path"},
-            "retention_days": {"type": "int"},
-        },
+        "options": {**S3_OPTIONS, "retention_days": {"type": "int"}},
     },
 }
 

@@ -129,6 +129,11 @@ def canary(m: Maker, **more: Any) -> Args:
     return {"tenant": "acme", "change": CHANGE, **account, **sides, "ready_timeout_s": 0.2, "request_timeout_s": 1, "budget_s": 3, **more}
 
 
+def attachments(m: Maker, **store: Any) -> Args:
+    login = {"login_password": m.seed("login_password")} if m.keys else {}
+    return {"tenant": "acme", "database": "acme", "host": "127.0.0.1", "port": m.port, **login, "sslmode": "disable", **store}
+
+
 def checkpoint(m: Maker, state: str) -> Args:
     cluster = {"host": "127.0.0.1", "port": m.port, "admin_password": m.seed("admin_password")}
     stores = {"s3": m.s3("s3"), "filestore_s3": m.s3("filestore_s3")}
@@ -230,6 +235,8 @@ SCENES = [
     Scene("tenant_checkpoint", "cluster", lambda m: checkpoint(m, "absent"), "postgres"),
     Scene("tenant_checkpoint", "object store", lambda m: checkpoint(m, "restored"), "s3"),
     Scene("tenant_filestore", "object store", filestore, "s3"),
+    Scene("filestore_verify", "cluster", lambda m: attachments(m, path=str(m.place.root)), "postgres"),
+    Scene("filestore_verify", "object store", lambda m: attachments(m, bucket="filestore", s3=m.s3("s3")), "s3"),
     Scene("tenant_apply", "Kubernetes", kube, "web"),
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),

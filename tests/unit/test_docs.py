@@ -313,6 +313,11 @@ SOURCES = {
         "../plugin_utils/_break_glass.py": set(),
         "../plugin_utils/_break_glass_world.py": set(),
     },
+    "filestore.md": {
+        "_core/filestore.py": set(),
+        "_io/filestore_folder.py": set(),
+        "_io/attachments.py": set(),
+    },
     "ledger.md": {"_core/chain.py": {"EMPTY"}, "_core/ledger.py": set(), "_core/signing_keys.py": set(), "_core/bundle.py": {"PEM"}},
 }
 

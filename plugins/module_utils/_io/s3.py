@@ -15,6 +15,14 @@ from .._core.errors import ChangeError
 from .._core.secrets import hide
 from .secrets import secrets_of_environment
 
+OPTIONS: dict[str, Any] = {
+    "endpoint_url": {"type": "str"},
+    "access_key": {"type": "str", "no_log": False},
+    "secret_key": {"type": "str", "no_log": True},
+    "region": {"type": "str", "default": "us-east-1"},
+    "ca_bundle": {"type": "path"},
+}
+"""How a task says where a bucket is, and as whom it comes."""
 CHUNK = 1 << 20
 _PART = 32 << 20  # 10,000 parts of this are 312 GiB, the largest dump that can be streamed
 

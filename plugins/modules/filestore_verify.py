@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Gate: does the filestore of a tenant hold every attachment that its database names, as it was stored?"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: filestore_verify
+short_description: Prove that database and attachments of a tenant fit together
+version_added: 0.1.0
+author: odoo_ops (@odoo-ops)
+description:
+  - Reads from the database which files its attachments name, and from the filestore, a directory or a bucket, which are there.
+  - A file of another size than the database says is read. With O(depth=full) every file is read, and its SHA-1 compared with its name,
+    by which Odoo calls it.
+  - Users may work meanwhile. The database is read first, and asked again about each file that is not there or that nobody names; a
+    file that came less than O(grace) ago is not called orphaned.
+  - Files that nobody names are counted and hurt nobody, so they do not fail the gate.
+  - What could not be told gives the verdict V(unknown), which does not pass.
+requirements:
+  - psycopg >= 3.2
+  - boto3 >= 1.40, for a bucket
+attributes:
+  check_mode:
+    description: Can run in check mode and return the same result, because it only reads.
+    support: full
+  diff_mode:
+    description: Returns details on what has changed when in diff mode.
+    support: none
+    details: Nothing is changed.
+  idempotent:
+    description: A second run gives the same result as long as database and filestore are the same.
+    support: full
+options:
+  tenant:
+    description: Name of the tenant, for the messages.
+    type: str
+    required: true
+  database:
+    description: The tenant's database.
+    type: str
+    required: true
+  host:
+    description: Address of the cluster. A standby will do.
+    type: str
+    required: true
+  port:
+    description: Port of the cluster.
+    type: int
+    default: 5432
+  login_user:
+    description: A role that may read C(ir_attachment).
+    type: str
+    default: postgres
+  login_password:
+    description: Password of O(login_user).
+    type: str
+  sslmode:
+    description: How the connection to the cluster is protected, as libpq names it.
+    type: str
+    choices: [disable, allow, prefer, require, verify-ca, verify-full]
+    default: prefer
+  path:
+    description: The directory of the filestore, such as C(/var/lib/odoo/filestore/acme).
+    type: path
+  bucket:
+    description: The bucket of the filestore. Its versioning and lifecycle are checked, too.
+    type: str
+  prefix:
+    description: Where in the bucket the filestore is. Defaults to the name of the database.
+    type: str
+  s3:
+    description: Where and as whom the bucket is read.
+    type: dict
+    default: {}
+    suboptions:
+      endpoint_url:
+        description: Address of the object store; without it that of AWS.
+        type: str
+      access_key:
+        description: Access key.
+        type: str
+      secret_key:
+        description: Secret key.
+        type: str
+      region:
+        description: Region of the bucket.
+        type: str
+        default: us-east-1
+      ca_bundle:
+        description: File of certificates that are trusted.
+        type: path
+  depth:
+    description:
+      - V(catalogue) compares names and sizes. It belongs before every change.
+      - V(full) also reads every file that the database names.
+    type: str
+    choices: [catalogue, full]
+    default: catalogue
+  grace:
+    description: For how long a file may be there before a row of the database names it, ISO 8601.
+    type: str
+    default: PT1H
+  retention:
+    description: For how long the bucket must keep old versions, ISO 8601; not checked without.
+    type: str
+  lock:
+    description: The mode of object lock that the bucket must have by default; V(compliance) satisfies V(governance). Not checked without.
+    type: str
+    choices: [governance, compliance]
+extends_documentation_fragment:
+  - odoo_ops.change_control.gate
+seealso:
+  - module: odoo_ops.change_control.pg_backup_verify
+"""
+
+EXAMPLES = r"""
+- name: The attachments of acme are all there
+  odoo_ops.change_control.filestore_verify:
+    tenant: acme
+    database: acme
+    host: 10.0.0.5
+    login_password: "{{ vault_postgres }}"
+    path: /var/lib/odoo/filestore/acme
+
+- name: Every byte of them, and old versions stay for a month
+  odoo_ops.change_control.filestore_verify:
+    tenant: acme
+    database: acme
+    host: 10.0.0.5
+    login_password: "{{ vault_postgres }}"
+    bucket: filestore
+    s3:
+      endpoint_url: https://s3.example.com
+      access_key: reader
+      secret_key: "{{ vault_filestore }}"
+    depth: full
+    retention: P30D
+"""
+
+RETURN = r"""
+verdict:
+  description: V(pass), V(fail) or V(unknown).
+  returned: always
+  type: str
+  sample: fail
+evidence:
+  description:
+    - What was looked at, schema 1.
+    - Codes are V(FILESTORE_MISSING), V(FILESTORE_CORRUPT), V(FILESTORE_UNSAFE), V(FILESTORE_EMPTY), V(FILESTORE_UNREADABLE),
+      V(FILESTORE_UNPROVABLE), V(FILESTORE_NOT_VERSIONED), V(FILESTORE_EXPIRES), V(FILESTORE_RETENTION) and V(FILESTORE_NOT_LOCKED).
+  returned: always
+  type: dict
+  sample: {schema: 1, subject: filestore of acme, measured_at: "2026-12-05T19:00:00Z", checks: []}
+filestore:
+  description:
+    - "How many files the database names (C(named)), the filestore holds (C(stored), of C(bytes)) and were read (C(read)); and of each
+      kind that is not as it should be the C(count) and the first 20 C(names): C(missing), of these C(deleted) by a delete marker,
+      C(corrupt), C(unreadable), C(unprovable), C(unsafe), and C(orphaned), of C(orphaned_bytes)."
+    - Null when database or filestore did not answer.
+  returned: always
+  type: dict
+  sample:
+    named: 312
+    stored: 314
+    bytes: 40211903
+    read: 312
+    missing: {count: 0, names: []}
+    deleted: {count: 0, names: []}
+    corrupt: {count: 1, names: [ab/ab5c1f0d8f2e0c3b8e3f3c7b8f0f7c1f4c9c4f9e]}
+    unreadable: {count: 0, names: []}
+    unprovable: {count: 0, names: []}
+    unsafe: {count: 0, names: []}
+    orphaned: {count: 2, names: [01/01f8a5b0c8a5a0a6cbb9d0f4a9c1f2a7a1b0c3d4, 02/02b0c8a5a0a6cbb9d0f4a9c1f2a7a1b0c3d4e5f6]}
+    orphaned_bytes: 8122
+"""
+
+import datetime as dt
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils import _filestore
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server, connect
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
+
+DAY_S = 86400
+SPEC: dict[str, Any] = {
+    "tenant": {"type": "str", "required": True},
+    "database": {"type": "str", "required": True},
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 5432},
+    "login_user": {"type": "str", "default": "postgres"},
+    "login_password": {"type": "str", "no_log": True},
+    "sslmode": {"type": "str", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"], "default": "prefer"},
+    "path": {"type": "path"},
+    "bucket": {"type": "str"},
+    "prefix": {"type": "str"},
+    "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
+    "depth": {"type": "str", "choices": ["catalogue", "full"], "default": "catalogue"},
+    "grace": {"type": "str", "default": "PT1H"},
+    "retention": {"type": "str"},
+    "lock": {"type": "str", "choices": ["governance", "compliance"]},
+    **GATE_SPEC,
+}
+
+
+def look(given: dict[str, Any], *, now: dt.datetime) -> tuple[list[Check], dict[str, Any] | None]:
+    """The checks, and what was counted; ValueError for a duration that is not understood."""
+    before, retention_s = now.timestamp() - (seconds(given, "grace") or 0), seconds(given, "retention")
+    where = {"host": given["host"], "port": given["port"], "user": given["login_user"], "password": given["login_password"]}
+    deep, checks = given["depth"] == "full", []
+    try:
+        store: FilestoreBucket | Folder
+        if given["bucket"]:
+            store = FilestoreBucket(given["bucket"], given["prefix"] or given["database"], given["s3"])
+            days = None if retention_s is None else -(-retention_s // DAY_S)
+            checks += filestore.judge_settings(store.settings(), retention_days=days, lock=given["lock"])
+        else:
+            store = Folder(given["path"])
+        with connect(Server(**where, sslmode=given["sslmode"]), given["database"], read_only=True) as database:
+            found = _filestore.compare(database, store, deep=deep, before=before)
+    except ChangeError as exc:
+        hint, code = (str(exc.facts.get(key, "")) for key in ("hint", "code"))
+        return [*checks, unknown("filestore", str(exc), hint="" if hint in str(exc) else hint, code=code or "FILESTORE")], None
+    return [*checks, *filestore.judge(found, deep=deep)], filestore.told(found)
+
+
+def main() -> None:
+    refuse_leaks(SPEC)
+    module = AnsibleModule(
+        argument_spec=SPEC,
+        supports_check_mode=True,
+        required_one_of=[("path", "bucket")],
+        mutually_exclusive=[("path", "bucket")],
+        required_by={"prefix": "bucket", "retention": "bucket", "lock": "bucket"},
+    )
+    at = utc_now()
+    try:
+        checks, found = look(module.params, now=at)
+    except ValueError as exc:
+        end(module, {"failed": True, "msg": str(exc)})
+    finish(module, f"filestore of {module.params['tenant']}", checks, at=at, filestore=found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,289 @@
+"""filestore_verify against a real cluster, a directory and a real bucket: every damage its own code, and users who work meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils import _filestore
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore as core
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import BATCH, Folder
+from ansible_collections.odoo_ops.change_control.plugins.modules import filestore_verify as module
+
+from tests.lab.__main__ import part, with_needs
+from tests.lab.parts.postgres import connect
+from tests.lab.parts.s3 import client
+from tests.lab.site import Site
+from tests.support.ansible import run_module
+
+pytestmark = pytest.mark.lab
+
+DB = f"attachments_{os.getpid()}"
+BODIES = [b"", b"invoice", b"x" * 70_000, os.urandom(3 << 20), *(str(n).encode() for n in range(9))]
+HOUR = 3600
+
+
+def name_of(body: bytes) -> str:
+    sha1 = hashlib.sha1(body).hexdigest()
+    return f"{sha1[:2]}/{sha1}"
+
+
+NAMES = [name_of(body) for body in BODIES]
+OTHER = name_of(b"nobody names it")
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    """The lab named by LAB_NAME, or one for this module alone."""
+    here = Site.named(os.environ.get("LAB_NAME") or f"filestore-{os.getpid()}")
+    for name in with_needs(["s3", "postgres"]):
+        part(name).up(here)
+    yield here
+    if not os.environ.get("LAB_NAME"):
+        here.destroy()
+
+
+@pytest.fixture(scope="module")
+def cluster(site: Site) -> Iterator[dict[str, Any]]:
+    found = site.facts("postgres")["clusters"]["shared"]
+    with connect(found) as db:
+        db.execute(f"CREATE DATABASE {DB} TEMPLATE template0")
+    with connect(found, DB) as db:
+        db.execute("CREATE TABLE ir_attachment (id serial PRIMARY KEY, store_fname text, file_size int, checksum varchar(40))")
+    yield found
+    with connect(found) as db:
+        db.execute(f"DROP DATABASE {DB} WITH (FORCE)")
+
+
+class Here:
+    """A filestore in a directory."""
+
+    def __init__(self, cluster: dict[str, Any], folder: Path) -> None:
+        self.cluster, self.folder = cluster, folder
+        self.sql("TRUNCATE ir_attachment")
+        self.fill([*BODIES, BODIES[1]])  # two attachments, one file
+
+    def fill(self, bodies: list[bytes]) -> None:
+        for body in bodies:
+            self.put(name_of(body), body)
+        rows = [(name_of(body), len(body)) for body in bodies]
+        with connect(self.cluster, DB) as db:
+            db.cursor().executemany("INSERT INTO ir_attachment (store_fname, file_size) VALUES (%s, %s)", rows)
+
+    def where(self) -> dict[str, Any]:
+        return {"path": str(self.folder)}
+
+    def put(self, name: str, body: bytes, age_s: float = 2 * HOUR) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        os.utime(path, (time.time() - age_s,) * 2)
+
+    def remove(self, name: str) -> None:
+        (self.folder / name).unlink()
+
+    def sql(self, statement: str, *values: Any) -> None:
+        with connect(self.cluster, DB) as db:
+            db.execute(statement, list(values))
+
+    def name(self, name: str, size: int | None = None, sha1: str | None = None) -> None:
+        self.sql("INSERT INTO ir_attachment (store_fname, file_size, checksum) VALUES (%s, %s, %s)", name, size, sha1)
+
+    def forget(self, name: str) -> None:
+        self.sql("DELETE FROM ir_attachment WHERE store_fname = %s", name)
+
+    def given(self, **more: Any) -> dict[str, Any]:
+        server = {key: self.cluster[key] for key in ("host", "port")}
+        login = {"login_password": self.cluster["admin_password"]}
+        return {"tenant": "acme", "database": DB, **server, **login, **self.where(), "enforce": False, **more}
+
+    def task(self, **more: Any) -> dict[str, Any]:
+        """As a playbook runs it."""
+        return run_module("filestore_verify", self.given(**more))
+
+    def look(self, **more: Any) -> tuple[set[str], dict[str, Any]]:
+        """The codes of what is not ok, and what was counted, without Ansible around it."""
+        spec = {name: option.get("default") for name, option in module.SPEC.items()}
+        checks, found = module.look({**spec, **self.given(**more)}, now=module.utc_now())
+        return {check.code for check in checks if check.ok is not True}, found or {}
+
+
+class There(Here):
+    """A filestore in a bucket. Its objects are new, so none of them is old enough to be orphaned unless the grace is over."""
+
+    def __init__(self, cluster: dict[str, Any], folder: Path, site: Site) -> None:
+        self.facts, self.prefix = site.facts("s3"), folder.name
+        self.admin = client(self.facts, "admin")
+        super().__init__(cluster, folder)
+
+    def where(self) -> dict[str, Any]:
+        keys = {"endpoint_url": self.facts["endpoint"], "ca_bundle": self.facts["ca"], **self.facts["filestore"]}
+        return {"bucket": "filestore", "prefix": self.prefix, "s3": keys, "grace": "PT0S"}
+
+    def put(self, name: str, body: bytes, age_s: float = 0) -> None:
+        self.admin.put_object(Bucket="filestore", Key=f"{self.prefix}/{name}", Body=body)
+
+    def remove(self, name: str) -> None:
+        self.admin.delete_object(Bucket="filestore", Key=f"{self.prefix}/{name}")
+
+
+@pytest.fixture
+def here(cluster: dict[str, Any], tmp_path: Path) -> Here:
+    return Here(cluster, tmp_path)
+
+
+@pytest.fixture(params=["directory", "bucket"])
+def both(request: pytest.FixtureRequest, cluster: dict[str, Any], tmp_path: Path, site: Site) -> Here:
+    if request.param == "directory":
+        return Here(cluster, tmp_path)
+    return There(cluster, tmp_path / f"{DB}-{tmp_path.name}", site)
+
+
+def test_a_whole_filestore_passes(both: Here) -> None:
+    both.put(OTHER, b"nobody names it")
+    time.sleep(1.1)  # the bucket tells whole seconds
+    for depth, read in (("catalogue", 0), ("full", len(NAMES))):
+        found = both.task(depth=depth, **({"retention": "P30D"} if "bucket" in both.where() else {}))
+        assert found["verdict"] == "pass", found
+        seen = found["filestore"]
+        assert (seen["named"], seen["read"], seen["orphaned"]) == (len(NAMES), read, {"count": 1, "names": [OTHER]})
+        assert seen["bytes"] == sum(len(body) for body in BODIES) + seen["orphaned_bytes"]
+
+
+@pytest.mark.parametrize("depth", ["catalogue", "full"])
+def test_what_is_gone_is_found(both: Here, depth: str) -> None:
+    both.remove(NAMES[2])
+    codes, found = both.look(depth=depth)
+    assert (codes, found["missing"]) == ({"FILESTORE_MISSING"}, {"count": 1, "names": [NAMES[2]]})
+    assert found["deleted"]["count"] == (1 if isinstance(both, There) else 0)
+
+
+def test_a_flipped_byte_is_found_by_reading(both: Here) -> None:
+    for name, body in ((NAMES[3], BODIES[3][:-1] + bytes([BODIES[3][-1] ^ 1])), (NAMES[1], b"Invoice")):
+        both.put(name, body)
+    assert both.look()[0] == set(), "names and sizes are as they were"
+    codes, found = both.look(depth="full")
+    assert (codes, found["corrupt"]) == ({"FILESTORE_CORRUPT"}, {"count": 2, "names": sorted([NAMES[1], NAMES[3]])})
+
+
+def test_one_cut_short_is_found_without_reading_the_rest(both: Here) -> None:
+    both.put(NAMES[3], BODIES[3][:-1])
+    codes, found = both.look()
+    assert (codes, found["corrupt"]["names"], found["read"]) == ({"FILESTORE_CORRUPT"}, [NAMES[3]], 1)
+
+
+def test_many_files_are_read_side_by_side(here: Here) -> None:
+    many = [b"file %d" % number for number in range(3 * BATCH + 1)]
+    here.fill(many)
+    here.put(name_of(many[-1]), b"File" + many[-1][4:])
+    codes, found = here.look(depth="full")
+    assert (codes, found["corrupt"]["names"]) == ({"FILESTORE_CORRUPT"}, [name_of(many[-1])])
+    assert found["read"] == len(NAMES) + len(many)
+
+
+def test_a_wrong_size_in_the_database_is_no_damage(here: Here) -> None:
+    here.sql("UPDATE ir_attachment SET file_size = 0 WHERE store_fname = %s", NAMES[2])
+    codes, found = here.look()
+    assert (codes, found["read"]) == (set(), 1)
+
+
+def test_names_of_another_kind(here: Here) -> None:
+    here.put("import/logo.png", b"logo")
+    here.name("import/logo.png", 4)
+    assert here.look(depth="full")[0] == {"FILESTORE_UNPROVABLE"}
+    here.forget("import/logo.png")
+    here.name("import/logo.png", 4, hashlib.sha1(b"logo").hexdigest())
+    assert here.look(depth="full")[0] == set()
+    here.put("import/logo.png", b"LOGO")
+    assert here.look(depth="full")[0] == {"FILESTORE_CORRUPT"}
+
+
+def test_a_name_that_leads_outside_is_not_followed(here: Here) -> None:
+    (here.folder.parent / "secret").write_bytes(b"")
+    here.name("../secret", 0)
+    codes, found = here.look(depth="full")
+    assert (codes, found["unsafe"]["names"], found["missing"]["count"]) == ({"FILESTORE_UNSAFE"}, ["../secret"], 0)
+
+
+def test_an_empty_database_proves_nothing(here: Here) -> None:
+    here.sql("TRUNCATE ir_attachment")
+    assert here.look()[0] == {"FILESTORE_EMPTY"}
+
+
+def test_odoos_own_list_and_what_is_new_are_not_orphaned(here: Here) -> None:
+    here.put(f"checklist/{NAMES[1]}", b"")
+    here.put(OTHER, b"nobody names it", age_s=HOUR - 60)
+    assert here.look()[1]["orphaned"]["count"] == 0
+
+
+# -- users work meanwhile --------------------------------------------------------------------------------------------------
+class Meanwhile(Folder):
+    """A directory in which something happens right after it was listed."""
+
+    def __init__(self, here: Here, happens: Callable[[], None]) -> None:
+        super().__init__(here.folder)
+        self.happens = happens
+
+    def listing(self) -> dict[str, core.Stored]:
+        found = super().listing()
+        self.happens()
+        return found
+
+
+def compared(here: Here, happens: Callable[[], None], *, deep: bool = False) -> core.Found:
+    with connect(here.cluster, DB) as db:
+        return _filestore.compare(db, Meanwhile(here, happens), deep=deep, before=time.time() - HOUR)
+
+
+def test_a_file_that_is_forgotten_and_removed_meanwhile_is_not_missing(here: Here) -> None:
+    def happens() -> None:
+        here.forget(NAMES[2])
+        here.remove(NAMES[2])
+
+    assert compared(here, happens, deep=True).missing == []
+    here.remove(NAMES[1])
+    assert compared(here, lambda: here.forget(NAMES[1])).missing == []
+
+
+def test_a_file_that_is_named_meanwhile_is_not_orphaned(here: Here) -> None:
+    here.put(OTHER, b"nobody names it")
+    assert compared(here, lambda: None).orphaned == [OTHER]
+    assert compared(here, lambda: here.name(OTHER)).orphaned == []
+
+
+def test_a_file_that_is_removed_while_it_is_named_is_missing(here: Here) -> None:
+    assert compared(here, lambda: here.remove(NAMES[2]), deep=True).missing == [NAMES[2]]
+
+
+# -- what cannot be told ---------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        pytest.param({"path": "/nonexistent"}, "is no directory", id="no-directory"),
+        pytest.param({"login_password": "wrong"}, "password authentication failed", id="password"),
+        pytest.param({"port": 1}, "Check that the server runs", id="postgres-down"),
+        pytest.param({"database": "postgres"}, "no table ir_attachment", id="no-odoo"),
+    ],
+)
+def test_what_does_not_answer_is_unknown(here: Here, more: dict[str, Any], says: str) -> None:
+    found = here.task(**more)
+    assert (found["verdict"], found["filestore"]) == ("unknown", None), found
+    assert says in found["msg"]
+
+
+def test_a_bucket_that_does_not_answer_or_does_not_keep(cluster: dict[str, Any], tmp_path: Path, site: Site) -> None:
+    there = There(cluster, tmp_path / f"{DB}-{tmp_path.name}", site)
+    wrong = {**there.where()["s3"], "secret_key": "wrong"}
+    assert "Check the secret key" in there.task(s3=wrong)["msg"]
+    assert there.look(lock="governance")[0] == {"FILESTORE_NOT_LOCKED"}
+
+
+def test_options_that_do_not_fit(here: Here) -> None:
+    assert "retention" in here.task(retention="P30D")["msg"]
+    assert "mutually exclusive" in here.task(bucket="filestore")["msg"]
+    assert "option grace" in here.task(grace="an hour")["msg"]
