@@ -40,11 +40,15 @@ from tests.lab.site import LabError, Site
 
 SPENT: dict[str, float] = defaultdict(float)
 ORDER = ("unit", "integration", "e2e", "faults")
+OF_A_WORKER = bool(os.environ.get("PYTEST_XDIST_WORKER"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap parts first, so that a small mistake is seen before the lab is up."""
+    """Cheap parts first, so that a small mistake is seen before the lab is up. There is one lab, so one worker has all its tests."""
     items.sort(key=lambda item: next((n for n, part in enumerate(ORDER) if part in item.path.parts), len(ORDER)))
+    for item in items:
+        if item.get_closest_marker("lab"):
+            item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.fixture(scope="session")
@@ -59,13 +63,14 @@ def lab() -> Site:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Adds up the times, and shows a failure when it happens: the whole run takes an hour."""
     SPENT[report.nodeid.split("::")[0]] += report.duration
-    if report.failed:
+    if report.failed and not OF_A_WORKER:
         print(f"\n✗ {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stderr__, flush=True)
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """./dev test asks for a lab of its own, which goes with it. One that leaves something behind fails the run."""
-    if os.environ.get("LAB_THROWAWAY") and os.environ.get("LAB_NAME"):
+    if not OF_A_WORKER and os.environ.get("LAB_THROWAWAY") and os.environ.get("LAB_NAME"):
         began = time.monotonic()
         try:
             Site.named(os.environ["LAB_NAME"]).destroy()
