@@ -9,8 +9,10 @@ import tempfile
 import time
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,12 +45,21 @@ ORDER = ("unit", "integration", "e2e", "faults")
 OF_A_WORKER = bool(os.environ.get("PYTEST_XDIST_WORKER"))
 
 
+class OneLab(LoadScopeScheduling):
+    """File by file over the workers. There is one lab, so one of them has all files that need it."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", maxsplit=1)[0]
+        return "lab" if "pytest.mark.lab" in (ROOT / file).read_text() else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLab:
+    return OneLab(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Cheap parts first, so that a small mistake is seen before the lab is up. There is one lab, so one worker has all its tests."""
+    """Cheap parts first, so that a small mistake is seen before the lab is up."""
     items.sort(key=lambda item: next((n for n, part in enumerate(ORDER) if part in item.path.parts), len(ORDER)))
-    for item in items:
-        if item.get_closest_marker("lab"):
-            item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def installed(calls: list[str]) -> list[set[str]]:
     [
         pytest.param(["demo"], {"python3", "python3-venv"}, "python -m tests.demo", id="demo"),
         pytest.param(["lab", "up"], {"python3", "python3-venv"}, "python -m tests.lab up", id="lab-up"),
-        pytest.param(["test"], {"python3", "python3-venv", "git"}, "python -m pytest --numprocesses 2 --dist loadgroup", id="test"),
+        pytest.param(["test"], {"python3", "python3-venv", "git"}, "python -m pytest --numprocesses 2", id="test"),
     ],
 )
 def test_a_bare_machine_gets_a_python_first_and_the_labs_packages_before_the_lab(
