@@ -1,4 +1,4 @@
-"""pg_backup_verify and restore_drill against real pgBackRest repositories: one on disk to damage, one in the lab's S3."""
+"""pg_backup_verify and restore_drill against a real pgBackRest repository on disk, to damage."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import processes_in
 
-from tests.lab.__main__ import part, with_needs
-from tests.lab.site import Site, wait_for
+from tests.lab.site import wait_for
 from tests.support import ansible
 from tests.support.ansible import run_module
 from tests.support.pgbackrest import Repository
@@ -57,16 +56,6 @@ def promoted() -> Iterator[Repository]:
     finally:
         repository.stop()
         shutil.rmtree(home)
-
-
-@pytest.fixture
-def scratch() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="dr-"))
-    folder.chmod(0o755)
-    yield folder
-    left = [str(p) for p in folder.iterdir()]
-    shutil.rmtree(folder)
-    assert left == [], "a drill left something behind"
 
 
 def verify(repository: Repository, **more: Any) -> dict[str, Any]:
@@ -359,55 +348,3 @@ def test_a_scratch_that_others_may_write_is_refused(repository: Repository, scra
     found = drill(repository, scratch)
     assert found["verdict"] == "unknown"
     assert "is writable by others" in found["msg"]
-
-
-# -- the lab's repository in S3 ------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"backup-{os.getpid()}")
-    for name in with_needs(["s3", "postgres"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
-
-
-@pytest.mark.lab
-@pytest.mark.parametrize("name", ["shared", "dedicated"])
-def test_the_labs_clusters(site: Site, scratch: Path, name: str) -> None:
-    cluster = site.facts("postgres")["clusters"][name]
-    tool = {"stanza": cluster["stanza"], "command": cluster["pgbackrest"]}
-    found = run_module("pg_backup_verify", {**tool, "depth": "checksums"})
-    assert found["verdict"] == "pass", found["msg"]
-    drilled = run_module("restore_drill", {**tool, "scratch": str(scratch), "max_rto": "PT5M"})
-    assert drilled["verdict"] == "pass", drilled["msg"]
-
-
-@pytest.mark.lab
-def test_s3_that_refuses(site: Site, tmp_path: Path) -> None:
-    """A wrong key: one message, soon, and without the key."""
-    given = Path(site.facts("postgres")["clusters"]["shared"]["config"]).read_text()
-    lines = ["repo1-s3-key-secret=not-the-secret" if line.startswith("repo1-s3-key-secret") else line for line in given.splitlines()]
-    wrong = tmp_path / "pgbackrest.conf"
-    wrong.write_text("\n".join(lines) + "\n")
-    began = time.monotonic()
-    found = run_module("pg_backup_verify", {"stanza": "shared", "config": str(wrong)})
-    assert time.monotonic() - began < 90
-    assert (found["verdict"], found["failed"]) == ("unknown", True)
-    assert "403 (Forbidden)" in found["msg"]
-    assert "not-the-secret" not in str(found)
-
-
-@pytest.mark.lab
-def test_s3_that_does_not_answer(site: Site, tmp_path: Path) -> None:
-    given = Path(site.facts("postgres")["clusters"]["shared"]["config"]).read_text()
-    wrong = tmp_path / "pgbackrest.conf"
-    wrong.write_text(given.replace(site.facts("s3")["host"], "localhost:9"))
-    began = time.monotonic()
-    found = run_module("pg_backup_verify", {"stanza": "shared", "config": str(wrong), "timeout": "PT3S"})
-    assert time.monotonic() - began < 30
-    assert found["verdict"] == "unknown"
-    assert "no answer within 3 s" in found["msg"]
