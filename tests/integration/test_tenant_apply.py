@@ -168,9 +168,8 @@ def test_a_field_of_another_manager_is_a_conflict_that_can_be_taken_over(namespa
 def test_waiting_ends_early_with_the_reason(
     namespace: str, image: str, apply: Callable[..., Json], picture: str, args: list[str], wanted: str
 ) -> None:
-    web = workload("Deployment", "web", namespace, picture or image, args=args)
     # without a probe a container is ready from its start to its end, and one that is about to fail takes a while on a busy machine
-    web["spec"]["minReadySeconds"] = 20
+    web = workload("Deployment", "web", namespace, picture or image, args=args, minReadySeconds=20)
     done = apply([obj("v1", "Namespace", namespace), web], wait=True, wait_timeout_s=90)
     assert done["failed"] and done["changed"]
     assert done["msg"].startswith(f"tenant localhost: Deployment {namespace}/web: ")
