@@ -62,8 +62,6 @@ class ActionModule(ChangeAction):
         if seen:
             policy = source.demanding(policy)
         fresh = plan.build_plan(change, tenants, policy=policy, decided=decided, source=seen and seen.source)
-        if not _fixed_plan(_events(args)) and (found := soak.window_errors(fresh)):
-            raise _refused(change, found)
         return {**self._plan(args, fresh, now=now), "gates": [seen.gate] if seen else []}
 
     def _recorded(self, args: dict[str, Any], *, now: dt.datetime) -> dict[str, Any]:
@@ -118,6 +116,8 @@ class ActionModule(ChangeAction):
         events = _events(args)
         recorded = find(events, "planned")
         chosen = _fixed_plan(events) or fresh
+        if chosen is fresh and (found := soak.window_errors(fresh)):
+            raise _refused(change, found)
         if chosen is not fresh and (differences := plan.resumable(chosen, fresh)):
             raise ChangeError(
                 f"change {change['id']} was approved as another plan: {'; '.join(differences)}. "
