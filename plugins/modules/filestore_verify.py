@@ -215,7 +215,7 @@ def look(given: dict[str, Any], *, now: dt.datetime) -> tuple[list[Check], dict[
     """The checks, and what was counted; ValueError for a duration that is not understood."""
     before, retention_s = now.timestamp() - (seconds(given, "grace") or 0), seconds(given, "retention")
     where = {"host": given["host"], "port": given["port"], "user": given["login_user"], "password": given["login_password"]}
-    deep, checks = given["depth"] == "full", []
+    checks: list[Check] = []
     try:
         store: FilestoreBucket | Folder
         if given["bucket"]:
@@ -225,11 +225,11 @@ def look(given: dict[str, Any], *, now: dt.datetime) -> tuple[list[Check], dict[
         else:
             store = Folder(given["path"])
         with connect(Server(**where, sslmode=given["sslmode"]), given["database"], read_only=True) as database:
-            found = _filestore.compare(database, store, deep=deep, before=before)
+            found = _filestore.compare(database, store, deep=given["depth"] == "full", before=before)
     except ChangeError as exc:
         hint, code = (str(exc.facts.get(key, "")) for key in ("hint", "code"))
         return [*checks, unknown("filestore", str(exc), hint="" if hint in str(exc) else hint, code=code or "FILESTORE")], None
-    return [*checks, *filestore.judge(found, deep=deep)], filestore.told(found)
+    return [*checks, *filestore.judge(found)], filestore.told(found)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +258,21 @@ def test_a_file_that_is_named_meanwhile_is_not_orphaned(here: Here) -> None:
 
 def test_a_file_that_is_removed_while_it_is_named_is_missing(here: Here) -> None:
     assert compared(here, lambda: here.remove(NAMES[2]), deep=True).missing == [NAMES[2]]
+
+
+class Unreadable(Folder):
+    """A directory on a disk that does not give its bytes."""
+
+    def digests(self, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
+        return iter([(name, None) for name in names])
+
+
+def test_an_odd_file_that_cannot_be_read_does_not_pass(here: Here) -> None:
+    here.put(NAMES[3], BODIES[3][:-1])
+    with connect(here.cluster, DB) as db:
+        found = _filestore.compare(db, Unreadable(here.folder), deep=False, before=time.time() - HOUR)
+    assert found.unreadable == [NAMES[3]]
+    assert {check.code for check in core.judge(found) if check.ok is not True} == {"FILESTORE_UNREADABLE"}
 
 
 # -- what cannot be told ---------------------------------------------------------------------------------------------------

@@ -118,7 +118,7 @@ def to_read(named: Mapping[str, Named], found: Found, suspects: Suspects, *, dee
     return sorted(set(names) - set(unknown_hash))
 
 
-def judge(found: Found, *, deep: bool) -> list[Check]:
+def judge(found: Found) -> list[Check]:
     """The checks of the files. Orphaned ones cost space and hurt nobody: they are counted only."""
     recover = f" {len(found.deleted)} of them have an older version in the bucket: remove their delete markers." if found.deleted else ""
     checks = [
@@ -135,10 +135,10 @@ def judge(found: Found, *, deep: bool) -> list[Check]:
     if not found.named:
         why = "the database names no file at all"
         checks.append(unknown("attachments_named", why, hint="Check database and tenant.", code="FILESTORE_EMPTY"))
-    if deep and found.unreadable:
+    if found.unreadable:
         why = f"{len(found.unreadable)} files could not be read: {_some(found.unreadable)}"
         checks.append(unknown("attachments_read", why, hint="Mend that, and run it again.", code="FILESTORE_UNREADABLE"))
-    if deep and found.unprovable:
+    if found.unprovable:
         why = f"neither name nor database tells the hash of {len(found.unprovable)} files: {_some(found.unprovable)}"
         checks.append(unknown("attachments_hashed", why, hint="Have Odoo store these attachments anew.", code="FILESTORE_UNPROVABLE"))
     return checks

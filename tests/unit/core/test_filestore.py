@@ -79,26 +79,26 @@ def test_an_odd_size_is_all_there_is_to_go_by_without_a_hash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "deep", "verdict", "code"),
+    ("found", "verdict", "code"),
     [
-        pytest.param(Found(named=1), True, "pass", "", id="whole"),
-        pytest.param(Found(named=1, missing=["a"]), False, "fail", "FILESTORE_MISSING", id="missing"),
-        pytest.param(Found(named=1, corrupt=["a"]), False, "fail", "FILESTORE_CORRUPT", id="corrupt"),
-        pytest.param(Found(named=1, unsafe=["../a"]), False, "fail", "FILESTORE_UNSAFE", id="unsafe"),
-        pytest.param(Found(named=0), False, "unknown", "FILESTORE_EMPTY", id="nothing-named-proves-nothing"),
-        pytest.param(Found(named=1, unreadable=["a"]), True, "unknown", "FILESTORE_UNREADABLE", id="unreadable"),
-        pytest.param(Found(named=1, unprovable=["a"]), True, "unknown", "FILESTORE_UNPROVABLE", id="unprovable"),
-        pytest.param(Found(named=1, orphaned=["a"]), True, "pass", "", id="orphaned-files-hurt-nobody"),
+        pytest.param(Found(named=1), "pass", "", id="whole"),
+        pytest.param(Found(named=1, missing=["a"]), "fail", "FILESTORE_MISSING", id="missing"),
+        pytest.param(Found(named=1, corrupt=["a"]), "fail", "FILESTORE_CORRUPT", id="corrupt"),
+        pytest.param(Found(named=1, unsafe=["../a"]), "fail", "FILESTORE_UNSAFE", id="unsafe"),
+        pytest.param(Found(named=0), "unknown", "FILESTORE_EMPTY", id="nothing-named-proves-nothing"),
+        pytest.param(Found(named=1, unreadable=["a"]), "unknown", "FILESTORE_UNREADABLE", id="unreadable"),
+        pytest.param(Found(named=1, unprovable=["a"]), "unknown", "FILESTORE_UNPROVABLE", id="unprovable"),
+        pytest.param(Found(named=1, orphaned=["a"]), "pass", "", id="orphaned-files-hurt-nobody"),
     ],
 )
-def test_judged(found: Found, deep: bool, verdict: str, code: str) -> None:
-    judged = filestore.judge(found, deep=deep)
+def test_judged(found: Found, verdict: str, code: str) -> None:
+    judged = filestore.judge(found)
     assert checks.verdict(judged) == verdict
     assert [check.code for check in judged if check.ok is not True] == ([code] if code else [])
 
 
 def test_deleted_ones_can_be_had_again() -> None:
-    (check, *_others) = filestore.judge(Found(named=2, missing=["a", "b"], deleted=["b"]), deep=False)
+    (check, *_others) = filestore.judge(Found(named=2, missing=["a", "b"], deleted=["b"]))
     assert "1 of them have an older version" in check.hint
 
 
