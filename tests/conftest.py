@@ -8,11 +8,13 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,19 +44,40 @@ from tests.lab.site import LabError, Site
 
 SPENT: dict[str, float] = defaultdict(float)
 ORDER = ("unit", "integration", "e2e", "faults")
-OF_A_WORKER = bool(os.environ.get("PYTEST_XDIST_WORKER"))
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+FIRST = "gw0"
 
 
-class OneLab(LoadScopeScheduling):
-    """File by file over the workers. There is one lab, so one of them has all files that need it."""
+def lab_of(worker: str) -> str:
+    """The name of a worker's own lab, where LAB_NAME names that of the first."""
+    return os.environ["LAB_NAME"] + worker.replace(FIRST, "")
+
+
+if WORKER and "LAB_NAME" in os.environ:
+    os.environ["LAB_NAME"] = lab_of(WORKER)
+
+
+@cache
+def needs_lab(file: str) -> bool:
+    return "pytest.mark.lab" in (ROOT / file).read_text()
+
+
+class FileByFile(LoadScopeScheduling):
+    """Each worker has a lab of its own. The first one begins with what needs it, the others with what does not."""
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", maxsplit=1)[0]
-        return "lab" if "pytest.mark.lab" in (ROOT / file).read_text() else file
+        return nodeid.split("::", maxsplit=1)[0]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        wanted = node.gateway.id == FIRST
+        if file := next((file for file in self.workqueue if needs_lab(file) == wanted), None):
+            self.workqueue.move_to_end(file, last=False)
+        super()._assign_work_unit(node)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneLab:
-    return OneLab(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
+    config.option.loadscopereorder = False
+    return FileByFile(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -74,21 +97,23 @@ def lab() -> Site:
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Adds up the times, and shows a failure when it happens: the whole run takes an hour."""
     SPENT[report.nodeid.split("::")[0]] += report.duration
-    if report.failed and not OF_A_WORKER:
+    if report.failed and not WORKER:
         print(f"\n✗ {report.nodeid} ({report.when})\n{report.longreprtext}", file=sys.__stderr__, flush=True)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """./dev test asks for a lab of its own, which goes with it. One that leaves something behind fails the run."""
-    if not OF_A_WORKER and os.environ.get("LAB_THROWAWAY") and os.environ.get("LAB_NAME"):
-        began = time.monotonic()
+    """./dev test asks for labs of its own, which go with it. One that leaves something behind fails the run."""
+    if WORKER or not os.environ.get("LAB_THROWAWAY"):
+        return
+    began = time.monotonic()
+    for number in range(session.config.getoption("numprocesses") or 1):
         try:
-            Site.named(os.environ["LAB_NAME"]).destroy()
+            Site.named(lab_of(f"gw{number}")).destroy()
         except LabError as exc:
             print(f"\n{exc}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-        SPENT["lab down"] += time.monotonic() - began
+    SPENT["lab down"] += time.monotonic() - began
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

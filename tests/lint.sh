@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Static checks; each part prints its time. Called by ./dev lint and ./dev test with the environment set up.
 set -uo pipefail
-failed=() only=${1:-}
+only=${1:-}
 
 part() {
   local what=$1 began=$SECONDS log
@@ -13,7 +13,7 @@ part() {
   else
     cat "$log" >&2
     echo "  ✗ $what ($((SECONDS - began)) s)" >&2
-    failed+=("$what")
+    echo "$what" >>"$FAILED"
   fi
   rm -f "$log"
 }
@@ -35,7 +35,7 @@ pip_settings() (
 )
 
 # ansible-test wants the path to end in ansible_collections/NAMESPACE/NAME and a git checkout of its own.
-sanity() {
+sanity() (
   local tree=$TMP/sanity/ansible_collections/odoo_ops/change_control version
   version=$(python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
   rm -rf "$TMP/sanity" && mkdir -p "$tree"
@@ -49,7 +49,7 @@ print(get_venv_packages(types.SimpleNamespace(version="%d.%d" % sys.version_info
   pip_settings "$TMP/home" || return 1
   cp tests/sanity_bootstrap.py "$TMP/home/.ansible/test/cache/get_pip_${pip//./_}.py"
   HOME=$TMP/home ansible-test sanity --local --python "$version"
-}
+)
 
 # The importer exits 0 whatever it found, and says what it found in its log: a warning is a finding there (a missing readme or
 # changelog, a rule of its own ansible-lint), and only its last line tells that it went through.
@@ -65,8 +65,12 @@ importer() {
 
 # Every option of a role has a default with the same key, or is required.
 TMP=${XDG_CACHE_HOME:-$HOME/.cache}/odoo-change-control/lint-$(pwd | sha256sum | cut -c1-8)
+FAILED=$TMP/failed
 mkdir -p "$TMP/importer"
+: >"$FAILED"
 
+# as long as all others together, which go on beside it
+part "ansible-test sanity" sanity &
 part "ruff check" ruff check --cache-dir "$TMP/ruff" .
 part "ruff format" ruff format --check --cache-dir "$TMP/ruff" .
 part mypy types
@@ -74,10 +78,10 @@ part yamllint yamllint --strict .
 part ansible-lint ansible-lint --profile production --offline
 part "antsibull-docs" antsibull-docs lint-collection-docs --plugin-docs --skip-rstcheck .
 part "antsibull-changelog" antsibull-changelog lint
-part "ansible-test sanity" sanity
 part "galaxy-importer" importer
+wait
 
-if [ ${#failed[@]} -gt 0 ]; then
-  echo "lint: not clean: ${failed[*]}" >&2
+if [ -s "$FAILED" ]; then
+  echo "lint: not clean: $(paste -sd, "$FAILED")" >&2
   exit 1
 fi

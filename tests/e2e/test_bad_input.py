@@ -92,7 +92,7 @@ def test_no_change_file(estate: Estate, change_id: str) -> None:
     ],
 )
 def test_gates_that_cannot_be_told_do_not_pass(estate: Estate, change_id: str, variables: dict[str, Any], wanted: str) -> None:
-    command = [*estate.change_command(estate.change(change_id, "2")), "-e", json.dumps(variables)]
+    command = [*estate.change_command(estate.change(change_id, "2", tenants="acme")), "-e", json.dumps(variables)]
     code, out = estate.run(command, change_id)
     assert code != 0
     assert wanted in message(out)
@@ -102,7 +102,7 @@ def test_gates_that_cannot_be_told_do_not_pass(estate: Estate, change_id: str, v
 def test_what_the_change_will_need_is_asked_before_a_tenant_is_touched(estate: Estate, change_id: str) -> None:
     s3 = estate.site.facts("s3")
     store = {"endpoint_url": s3["endpoint"], "region": s3["region"], "ca_bundle": s3["ca"], **s3["backup"], "secret_key": "wrong"}
-    code, out = estate.run_change(estate.change(change_id, "2"), "-e", json.dumps({"tenant_checkpoint_s3": store}))
+    code, out = estate.run_change(estate.change(change_id, "2", tenants="acme"), "-e", json.dumps({"tenant_checkpoint_s3": store}))
     assert code != 0
     assert "SignatureDoesNotMatch" in message(out)
     assert "stopped, untouched" in message(out)
@@ -111,7 +111,7 @@ def test_what_the_change_will_need_is_asked_before_a_tenant_is_touched(estate: E
 
 def prepared(estate: Estate, change_id: str) -> list[str]:
     """The command of a change that is planned and waits for its approval."""
-    command = estate.change_command(estate.change(change_id, "2"))
+    command = estate.change_command(estate.change(change_id, "2", tenants="acme"))
     estate.run(command, f"{change_id}-plan")
     return command
 
@@ -142,7 +142,7 @@ def test_a_signature_over_another_plan_does_not_count(estate: Estate, change_id:
 
 
 def test_a_change_file_that_was_edited_after_the_approval_is_refused(estate: Estate, change_id: str) -> None:
-    change = estate.change(change_id, "2")
+    change = estate.change(change_id, "2", tenants="acme")
     estate.run(estate.change_command(change), f"{change_id}-plan")
     estate.sign(change_id)
     command = estate.command("change_approve", "-e", f"@{estate.write(change)}", "-e", f"change_approvals={estate.approvals(change_id)}")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.lab.site import wait_for
 from tests.support.estate import QUICK, Estate
-from tests.support.starting import start_elsewhere
+from tests.support.starting import new_release
 from tests.support.unwritten import files, nothing_written
 
 pytestmark = pytest.mark.lab
@@ -21,7 +21,7 @@ STEPS = ["started", "held", "checkpointed", "updated", "deployed", "proved", "op
 
 
 def test_check_mode_writes_nothing(estate: Estate, change_id: str) -> None:
-    command = estate.change_command(estate.change(change_id, "2.1"), "--check", "--diff")
+    command = estate.change_command(estate.change(change_id, "2.1", tenants="acme:bravo"), "--check", "--diff")
     before = files(estate.root)
     with nothing_written(estate.site):
         code, out = estate.run(command, change_id)
@@ -48,7 +48,7 @@ class Stop:
         pytest.param("4", Stop("proved", r"invoice\.post", {"errors:invoice.post": "ERRORS"}), id="posting-fails"),
         pytest.param("5", Stop("deployed", "CrashLoopBackOff.*needs ACME_LEDGER_URL to serve"), id="ends-at-its-start"),
         pytest.param(
-            "7", Stop("deployed", "ProgressDeadlineExceeded|still not ready after", args=("-e", "odoo_release_wait_s=60")), id="never-ready"
+            "7", Stop("deployed", "ProgressDeadlineExceeded|still not ready after", args=("-e", "odoo_release_wait_s=45")), id="never-ready"
         ),
         pytest.param("missing", Stop("updated", "The image cannot be had"), id="missing"),
     ],
@@ -84,8 +84,7 @@ def assert_stopped_by(failure: dict[str, Any], stop: Stop) -> None:
 
 
 def test_a_good_release_goes_through_all_cohorts(estate: Estate, change_id: str) -> None:
-    start_elsewhere(estate, change_id, "2")
-    change = estate.change(change_id, "2")
+    change = estate.change(change_id, new_release(estate, change_id))
     command = estate.change_command(change)
     assert_waits_for_its_approval(estate, command, change_id)
     estate.sign(change_id)
@@ -140,9 +139,8 @@ def assert_released_everywhere(estate: Estate, change: dict[str, Any], tenants: 
 
 def test_the_five_stages_are_five_processes(estate: Estate, change_id: str) -> None:
     """What the next one needs is in the ledger. The change is one tenant's, and leaves the others alone."""
-    start_elsewhere(estate, change_id, "2.1")
     others = {name: estate.images(name) for name in estate.tenants if name != "delta"}
-    change = estate.change(change_id, "2.1", tenants="delta", **QUICK)
+    change = estate.change(change_id, new_release(estate, change_id, tenants="delta"), tenants="delta", **QUICK)
 
     def stage(name: str) -> list[str]:
         """Runs it; what it recorded."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.estate import QUICK, Estate, freeze, message
-from tests.support.starting import start_elsewhere
+from tests.support.starting import new_release, start_elsewhere
 
 pytestmark = pytest.mark.lab
 
@@ -71,7 +71,7 @@ def short_soak(policy: dict[str, Any]) -> None:
 def test_a_data_impacting_change_needs_two_people(estate: Estate, change_id: str) -> None:
     start_elsewhere(estate, change_id, "6", tenants="acme")
     bundle = {"streams": ["code", "database"], "bundle_justification": "the code reads the table that the migration makes"}
-    change = estate.change(change_id, "6", tenants="acme", **bundle)
+    change = estate.change(change_id, "6", tenants="acme", **bundle, **QUICK)
     change["release"]["content"] = estate.content("2", "6")
     assert "the change is 'data_impacting'" in refusal(estate, change, "change_normal")
 
@@ -99,16 +99,16 @@ def owed_at_once(policy: dict[str, Any]) -> None:
 
 
 def test_a_critical_patch_goes_through_a_freeze_and_is_owed_an_approval(estate: Estate, change_id: str) -> None:
-    start_elsewhere(estate, change_id, "2.1", tenants="cedar")
+    release = new_release(estate, change_id, tenants="cedar")
     numbers = [f"{change_id}{n}" for n in (1, 2)]
     closing = freeze("month end", emergency="allowed")
 
-    normal = estate.change(numbers[0], "2.1", tenants="cedar", **QUICK)
+    normal = estate.change(numbers[0], release, tenants="cedar", **QUICK)
     said = refusal(estate, normal, "change_normal", *estate.calendars(numbers[0], closing))
     assert "month end" in said, "a normal change waits for the end of the freeze"
     assert estate.steps(numbers[0]) == ["planned", "gated"]
 
-    patch = estate.change(change_id, "2.1", tenants="cedar", **{"class": "emergency"}, impact="CVE-2026-0001 is being exploited")
+    patch = estate.change(change_id, release, tenants="cedar", **{"class": "emergency"}, impact="CVE-2026-0001 is being exploited")
     policy = estate.policy(change_id, owed_at_once)
     payroll = freeze("payroll")
     said = refusal(estate, patch, "change_emergency", *policy, *estate.calendars(change_id, closing, payroll))

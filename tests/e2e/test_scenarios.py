@@ -13,7 +13,7 @@ import yaml
 
 from tests.lab.site import wait_for
 from tests.support.estate import QUICK, Estate, freeze, message
-from tests.support.starting import start_elsewhere
+from tests.support.starting import new_release
 
 pytestmark = pytest.mark.lab
 
@@ -39,9 +39,9 @@ def staging_first(policy: dict[str, Any]) -> None:
 
 
 def test_s02_production_follows_staging_and_goes_by_cohort(estate: Estate, change_id: str) -> None:
-    start_elsewhere(estate, change_id, "2.1", tenants="acme:bravo:cedar")
+    release = new_release(estate, change_id, tenants="acme:bravo:cedar")
     policy = estate.policy(change_id, staging_first)
-    early = estate.change(change_id, "2.1", tenants="acme:bravo", **QUICK)
+    early = estate.change(change_id, release, tenants="acme:bravo", **QUICK)
     code, out = stage(estate, early, "plan", *policy)
     assert code != 0
     assert "this image was never in staging" in message(out)
@@ -83,7 +83,7 @@ def test_s02_tenants_of_the_shared_platform_do_not_reach_each_other(estate: Esta
 # -- S04: subsidiaries with closes of their own ----------------------------------------------------------------------------
 def test_s04_subsidiaries_with_different_closes(estate: Estate, change_id: str) -> None:
     """A change of all is stopped by those who are in their close, by name; the others need not wait for them."""
-    start_elsewhere(estate, change_id, "2", tenants="bravo")
+    release = new_release(estate, change_id, tenants="bravo")
     closes = estate.calendars(
         change_id,
         freeze("close of acme", tenants=["acme"]),
@@ -91,7 +91,7 @@ def test_s04_subsidiaries_with_different_closes(estate: Estate, change_id: str) 
         freeze("close of cedar", tenants=["cedar"], hours=(1, 3)),
         freeze("tax filing of delta", tenants=["delta"], hours=(-48, -24)),
     )
-    change = estate.change(change_id, "2", **QUICK)
+    change = estate.change(change_id, release, **QUICK)
     code, out = stage(estate, change, "plan", *closes)
     assert code != 0
     assert blocking(estate, change_id) == {"acme", "cedar"}, "cedar's begins within the window"
@@ -150,9 +150,9 @@ def shared_rule(folder: Path) -> dict[str, str]:
 
 # -- S25: it works, and it went past the gates ---------------------------------------------------------------------------
 def test_s25_a_deployment_that_went_past_the_gates_is_a_failed_release(estate: Estate, change_id: str) -> None:
-    start_elsewhere(estate, change_id, "2.1", tenants="delta")
+    release = new_release(estate, change_id, tenants="delta")
     before = estate.images("delta")
-    change = estate.change(change_id, "2.1", tenants="delta")
+    change = estate.change(change_id, release, tenants="delta")
     assert stage(estate, change, "plan", *estate.calendars(change_id, freeze("month end")))[0] != 0, "its gates said no"
     try:
         deploy_by_hand(estate, "delta", dict.fromkeys(before, change["release"]["image"]))

@@ -19,6 +19,14 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objects import Ref, ref_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, without_passwords
 
+# Here, not where it is used: the controller imports an action once and forks for each of its tasks, and this takes half a second.
+try:
+    from kubernetes.config import ConfigException, new_client_from_config
+
+    MISSING = ""
+except ImportError as exc:
+    MISSING = f"the Python package kubernetes cannot be imported: {exc}. Install it: pip install 'kubernetes>=30'."
+
 MANAGER = "odoo-ops"
 APPLY, MERGE, JSON = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
 NOT_FOUND, CONFLICT = 404, 409
@@ -66,12 +74,8 @@ class Kube:
 
         Renewed tokens are not written back.
         """
-        try:
-            from kubernetes.config import ConfigException, new_client_from_config
-        except ImportError as exc:
-            raise KubeError(
-                f"the Python package kubernetes cannot be imported: {exc}. Install it: pip install 'kubernetes>=30'.", code="NO_CLIENT"
-            ) from exc
+        if MISSING:
+            raise KubeError(MISSING, code="NO_CLIENT")
         try:
             with unlogged():
                 client: Any = new_client_from_config(config_file=kubeconfig, context=context, persist_config=False)  # type: ignore[no-untyped-call]
