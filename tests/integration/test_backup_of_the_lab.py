@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.__main__ import part, with_needs
 from tests.lab.site import Site
 from tests.support.ansible import run_module
 
 pytestmark = pytest.mark.lab
 
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"backup-{os.getpid()}")
-    for name in with_needs(["s3", "postgres"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
+PARTS = ["s3", "postgres"]
 
 
 @pytest.mark.parametrize("name", ["shared", "dedicated"])

@@ -27,7 +27,6 @@ from ansible_collections.odoo_ops.change_control.plugins.plugin_utils import _br
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._debts import open_debts
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger import open_ledger, os_user
 
-from tests.lab.__main__ import part, with_needs
 from tests.lab.kubernetes.api import Api
 from tests.lab.kubernetes.control_plane import Cluster
 from tests.lab.parts.postgres import connect
@@ -36,21 +35,12 @@ from tests.support.ansible import environment
 
 pytestmark = pytest.mark.lab
 
+PARTS = ["postgres", "kubernetes"]
+
 RULES = yaml.safe_load((Path(__file__).parents[2] / "roles/break_glass/defaults/main.yml").read_text())["break_glass_kubernetes"]
 NUMBERS = count(int(time.time()))
 TENANTS = {"bgacme": "shared", "bgzeta": "shared", "bgsolo": "dedicated"}
 Json = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"glass-{os.getpid()}")
-    for name in with_needs(["postgres", "kubernetes"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
 
 
 class World:

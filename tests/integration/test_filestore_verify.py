@@ -15,13 +15,14 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import BATCH, Folder
 from ansible_collections.odoo_ops.change_control.plugins.modules import filestore_verify as module
 
-from tests.lab.__main__ import part, with_needs
 from tests.lab.parts.postgres import connect
 from tests.lab.parts.s3 import client
 from tests.lab.site import Site
 from tests.support.ansible import run_module
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["s3", "postgres"]
 
 DB = f"attachments_{os.getpid()}"
 BODIES = [b"", b"invoice", b"x" * 70_000, os.urandom(3 << 20), *(str(n).encode() for n in range(9))]
@@ -35,17 +36,6 @@ def name_of(body: bytes) -> str:
 
 NAMES = [name_of(body) for body in BODIES]
 OTHER = name_of(b"nobody names it")
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"filestore-{os.getpid()}")
-    for name in with_needs(["s3", "postgres"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import multiprocessing
-import os
 import secrets
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -20,19 +18,16 @@ from tests.lab.site import Site, free_port
 from tests.support.ansible import run_module
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["s3"]
 CHANGE = "CHG-2026-0142"
 NOW = dt.datetime(2026, 12, 5, 19, 0, tzinfo=dt.UTC)
 FORK = multiprocessing.get_context("fork")
 
 
 @pytest.fixture(scope="module")
-def facts() -> Iterator[dict[str, Any]]:
-    """The object store of the lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"ledger-{os.getpid()}")
-    part.up(here)
-    yield here.facts("s3")
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
+def facts(site: Site) -> dict[str, Any]:
+    return site.facts("s3")
 
 
 @pytest.fixture

@@ -22,12 +22,13 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo i
 
 from tests.conftest import ROOT
 from tests.lab import images, template
-from tests.lab.__main__ import part, with_needs
 from tests.lab.customers import admin_dsn, seed
 from tests.lab.parts.postgres import connect
 from tests.lab.site import Site, wait_for
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["releases"]
 
 DATABASE = "canary_test"
 SECRETS = {"CANARY_LOGIN": "change-canary", "CANARY_PASSWORD": "canary-only-pass", "CANARY_API_KEY": "c0ffee" * 6 + "beef"}
@@ -117,16 +118,6 @@ class Tenant:
         with connect(self.site.facts("postgres")["clusters"]["shared"], DATABASE) as db:
             moves = db.execute(query, [company]).fetchone()[0]
             return int(moves + db.execute("SELECT count(*) FROM account_analytic_line WHERE company_id = %s", [company]).fetchone()[0])
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    here = Site.named(os.environ.get("LAB_NAME") or f"canary-{os.getpid()}")
-    for name in with_needs(["releases"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import urllib.request
 import uuid
@@ -15,13 +14,14 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.lab.__main__ import part, with_needs
 from tests.lab.kubernetes.api import Api
 from tests.lab.kubernetes.control_plane import Cluster
 from tests.lab.site import Site
 from tests.support.ansible import command, environment, run_module
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["kubernetes"]
 Json = dict[str, Any]
 MISSING = "registry.lab/odoo@sha256:" + "0" * 64
 PASSWORD = "correct-horse-battery"
@@ -34,14 +34,6 @@ if sys.argv[1:2] == ["fail"]:
 if sys.argv[1:2] != ["once"]:
     time.sleep(600)
 """
-
-
-@pytest.fixture(scope="module")
-def site() -> Site:
-    found = Site.named(os.environ.get("LAB_NAME", "k8s"))
-    for name in with_needs(["kubernetes"]):
-        part(name).up(found)
-    return found
 
 
 @pytest.fixture(scope="module")

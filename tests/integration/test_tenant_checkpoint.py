@@ -18,7 +18,6 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import pg_dump, postgres
 from ansible_collections.odoo_ops.change_control.plugins.modules import tenant_checkpoint as module
 
-from tests.lab.__main__ import part, with_needs
 from tests.lab.parts.postgres import connect
 from tests.lab.parts.s3 import client
 from tests.lab.site import Site
@@ -26,19 +25,10 @@ from tests.support.ansible import run_module
 
 pytestmark = pytest.mark.lab
 
+PARTS = ["s3", "postgres"]
+
 DB = f"checkpoint_{os.getpid()}"
 FILES = [f"{n:02x}/{n:02x}{'0' * 38}" for n in range(3)]
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"checkpoint-{os.getpid()}")
-    for name in with_needs(["s3", "postgres"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
 
 
 class Tenant:

@@ -22,7 +22,6 @@ from pathlib import Path
 import pytest
 
 from tests.lab import counters, exporter
-from tests.lab.__main__ import part, with_needs
 from tests.lab.parts import postgres, prometheus, redis, s3
 from tests.lab.pgbackrest import backups, owner
 from tests.lab.private import free_ports, remembered
@@ -30,26 +29,15 @@ from tests.lab.site import Site, wait_for
 
 pytestmark = pytest.mark.lab
 
-NAME = os.environ.get("LAB_NAME", "data")
+PARTS = ["s3", "postgres", "redis"]
+
 OWNERS = sorted(s3.OWNERS.items())
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab of this run. One that was not up before, and that nobody named, is taken down again."""
-    site = Site.named(NAME)
-    borrowed = "LAB_NAME" in os.environ or site.has("s3")
-    for name in with_needs(["s3", "postgres", "redis"]):
-        part(name).up(site)
-    yield site
-    if not borrowed:
-        site.destroy()
 
 
 @pytest.fixture
 def doomed() -> Iterator[Site]:
     """A lab for destructive tests; each brings up the parts it needs."""
-    site = Site.named(f"{NAME}-x{uuid.uuid4().hex[:4]}")
+    site = Site.named(f"doomed-{uuid.uuid4().hex[:4]}")
     yield site
     site.destroy()
 

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from tests.lab.__main__ import part, with_needs
+from tests.lab.__main__ import part
 from tests.lab.kubernetes.api import Api
 from tests.lab.kubernetes.control_plane import Cluster
 from tests.lab.site import Site, wait_for
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["kubernetes", "traefik"]
 Json = dict[str, Any]
 Image = Callable[[str], str]
 
@@ -50,14 +52,6 @@ http.server.ThreadingHTTPServer((os.environ["POD_IP"], 8069), Answer).serve_fore
 
 #: Time for the news that a pod ends to reach Traefik; a controller that was outdated tries again after a second.
 LINGER = {"preStop": {"exec": {"command": ["sleep", "2"]}}}
-
-
-@pytest.fixture(scope="module")
-def site() -> Site:
-    found = Site.named(os.environ.get("LAB_NAME", "k8s"))
-    for name in with_needs(["kubernetes", "traefik"]):
-        part(name).up(found)
-    return found
 
 
 @pytest.fixture(scope="module")

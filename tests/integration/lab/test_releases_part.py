@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import random
 import time
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.lab import images, odoo, template
-from tests.lab.__main__ import part, with_needs
+from tests.lab.__main__ import part
 from tests.lab.customers import Session, admin_dsn, content, fingerprint, seed, stored_files
 from tests.lab.parts import redis as redis_part
 from tests.lab.parts import s3 as s3_part
@@ -23,6 +22,8 @@ from tests.lab.parts.postgres import connect
 from tests.lab.site import LabError, Site, wait_for
 
 pytestmark = pytest.mark.lab
+
+PARTS = ["releases", "redis"]
 
 DATABASE = "releases_test"
 PASSWORD = "only-this-tests-own"
@@ -110,17 +111,6 @@ class Tenant:
 
     def fingerprint(self) -> dict[str, Any]:
         return fingerprint(admin_dsn(self.site.facts("postgres")["clusters"]["shared"]), DATABASE)
-
-
-@pytest.fixture(scope="module")
-def site() -> Iterator[Site]:
-    """The lab named by LAB_NAME, or one for this module alone."""
-    here = Site.named(os.environ.get("LAB_NAME") or f"releases-{os.getpid()}")
-    for name in with_needs(["releases", "redis"]):
-        part(name).up(here)
-    yield here
-    if not os.environ.get("LAB_NAME"):
-        here.destroy()
 
 
 @pytest.fixture(scope="module")
