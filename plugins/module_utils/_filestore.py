@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ._core import filestore
 from ._core.filestore import Found, Named, Stored, Suspects
+from ._core.proved import Proved, fact_of
 from ._io import attachments
 
 
@@ -20,8 +22,19 @@ class Store(Protocol):
     def digests(self, names: Sequence[str]) -> Iterator[tuple[str, str | None]]: ...
 
 
-def compare(database: Any, store: Store, *, deep: bool, before: float) -> Found:
-    """What is not as it should be. ``database`` is a connection; what came to the store after ``before`` is not called orphaned."""
+@dataclass(frozen=True)
+class Depth:
+    """What to read: nothing but what looks odd, or what is not proved yet and one in ``rounds`` of the rest. All is one in 1."""
+
+    memory: Proved | None = None
+    rounds: int = 1
+
+
+def compare(database: Any, store: Store, depth: Depth, *, before: float) -> tuple[Found, Proved | None]:
+    """What is not as it should be, and what is proved now, where there is a memory.
+
+    ``database`` is a connection; what came to the store after ``before`` is not called orphaned.
+    """
     # the database first: a file is there before the row that names it
     named = attachments.named_files(database)
     stored = store.listing()
@@ -30,8 +43,13 @@ def compare(database: Any, store: Store, *, deep: bool, before: float) -> Found:
     extra = suspects.extra
     found.orphaned = sorted(set(extra) - attachments.still_named(database, extra))
     found.orphaned_bytes = sum(stored[name].size for name in found.orphaned)
-    _read(database, store, found, filestore.to_read(named, found, suspects, deep=deep), named)
-    return found
+    memory = depth.memory
+    facts = {name: fact_of(name, *stored[name]) for name in named.keys() & stored.keys()} if memory else {}
+    due = {name for name, fact in facts.items() if memory and memory.is_due(fact, rounds=depth.rounds)}
+    names = filestore.to_read(named, found, suspects, due=due)
+    right = _read(database, store, found, names, named)
+    found.remembered = len(facts) - len(due)
+    return found, memory.after(facts, read=names, right=right) if memory else None
 
 
 def _absent(database: Any, store: Store, found: Found, suspects: Suspects, stored: Mapping[str, Stored]) -> None:
@@ -40,16 +58,16 @@ def _absent(database: Any, store: Store, found: Found, suspects: Suspects, store
     found.deleted = [name for name in found.missing if name in stored]
 
 
-def _read(database: Any, store: Store, found: Found, names: Sequence[str], named: Mapping[str, Named]) -> None:
-    """Hashes the files. One that is gone by now is missing, unless nobody names it any more."""
-    failed = []
+def _read(database: Any, store: Store, found: Found, names: Sequence[str], named: Mapping[str, Named]) -> Collection[str]:
+    """Hashes the files, and returns those that are right. One that is gone by now is missing, unless nobody names it any more."""
+    failed, right = [], []
     for name, sha1 in store.digests(names):
         if sha1 is None:
             failed.append(name)
             continue
         found.read += 1
-        if sha1 != filestore.sha1_of(name, named[name]):
-            found.corrupt.append(name)
+        (right if sha1 == filestore.sha1_of(name, named[name]) else found.corrupt).append(name)
     for name in sorted(attachments.still_named(database, failed)):
         (found.unreadable if store.has(name) else found.missing).append(name)
     found.corrupt.sort()
+    return right

@@ -12,8 +12,8 @@ version_added: 0.1.0
 author: odoo_ops (@odoo-ops)
 description:
   - Reads from the database which files its attachments name, and from the filestore, a directory or a bucket, which are there.
-  - A file of another size than the database says is read. With O(depth=full) every file is read, and its SHA-1 compared with its name,
-    by which Odoo calls it.
+  - A file of another size than the database says is read. With O(depth=checksums) every file that was not proved yet is read, and
+    with O(depth=full) every one, and its SHA-1 compared with its name, by which Odoo calls it.
   - Users may work meanwhile. The database is read first, and asked again about each file that is not there or that nobody names; a
     file that came less than O(grace) ago is not called orphaned.
   - Files that nobody names are counted and hurt nobody, so they do not fail the gate.
@@ -23,7 +23,7 @@ requirements:
   - boto3 >= 1.40, for a bucket
 attributes:
   check_mode:
-    description: Can run in check mode and return the same result, because it only reads.
+    description: Can run in check mode and return the same result, because it only reads. O(state) is not written then.
     support: full
   diff_mode:
     description: Returns details on what has changed when in diff mode.
@@ -94,10 +94,23 @@ options:
   depth:
     description:
       - V(catalogue) compares names and sizes. It belongs before every change.
-      - V(full) also reads every file that the database names.
+      - V(checksums) also reads every file that the database names and that was not proved since it was written, and O(sample) of
+        those that were.
+      - V(full) reads every file that the database names, and remembers it in O(state), if that is given.
     type: str
-    choices: [catalogue, full]
+    choices: [catalogue, checksums, full]
     default: catalogue
+  state:
+    description:
+      - The file in which is remembered what was proved, on the machine that this task runs on. Its directory has to be there.
+      - One that is damaged or of another filestore is not believed, with a warning, and everything is read again.
+    type: path
+  sample:
+    description:
+      - How many per cent of what was proved are read again with O(depth=checksums), other ones in each run, because a disk can lose
+        what nobody has written. With V(2) and a run a day each file is read at least every 50 days.
+    type: float
+    default: 2
   grace:
     description: For how long a file may be there before a row of the database names it, ISO 8601.
     type: str
@@ -137,6 +150,16 @@ EXAMPLES = r"""
       secret_key: "{{ vault_filestore }}"
     depth: full
     retention: P30D
+
+- name: Every night, what came since and a fiftieth of the rest
+  odoo_ops.change_control.filestore_verify:
+    tenant: acme
+    database: acme
+    host: 10.0.0.5
+    login_password: "{{ vault_postgres }}"
+    path: /var/lib/odoo/filestore/acme
+    depth: checksums
+    state: /var/lib/odoo-ops/filestore-acme
 """
 
 RETURN = r"""
@@ -155,7 +178,8 @@ evidence:
   sample: {schema: 1, subject: filestore of acme, measured_at: "2026-12-05T19:00:00Z", checks: []}
 filestore:
   description:
-    - "How many files the database names (C(named)), the filestore holds (C(stored), of C(bytes)) and were read (C(read)); and of each
+    - "How many files the database names (C(named)), the filestore holds (C(stored), of C(bytes)), were read (C(read)) and were proved
+      by an earlier run and not read in this one (C(remembered)); and of each
       kind that is not as it should be the C(count) and the first 20 C(names): C(missing), of these C(deleted) by a delete marker,
       C(corrupt), C(unreadable), C(unprovable), C(unsafe), and C(orphaned), of C(orphaned_bytes)."
     - Null when database or filestore did not answer.
@@ -166,6 +190,7 @@ filestore:
     stored: 314
     bytes: 40211903
     read: 312
+    remembered: 0
     missing: {count: 0, names: []}
     deleted: {count: 0, names: []}
     corrupt: {count: 1, names: [ab/ab5c1f0d8f2e0c3b8e3f3c7b8f0f7c1f4c9c4f9e]}
@@ -177,17 +202,20 @@ filestore:
 """
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.odoo_ops.change_control.plugins.module_utils import _filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved, rounds_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server, connect
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.proved_file import load, save
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 
 DAY_S = 86400
@@ -203,7 +231,9 @@ SPEC: dict[str, Any] = {
     "bucket": {"type": "str"},
     "prefix": {"type": "str"},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
-    "depth": {"type": "str", "choices": ["catalogue", "full"], "default": "catalogue"},
+    "depth": {"type": "str", "choices": ["catalogue", "checksums", "full"], "default": "catalogue"},
+    "state": {"type": "path"},
+    "sample": {"type": "float", "default": 2},
     "grace": {"type": "str", "default": "PT1H"},
     "retention": {"type": "str"},
     "lock": {"type": "str", "choices": ["governance", "compliance"]},
@@ -211,25 +241,47 @@ SPEC: dict[str, Any] = {
 }
 
 
-def look(given: dict[str, Any], *, now: dt.datetime) -> tuple[list[Check], dict[str, Any] | None]:
-    """The checks, and what was counted; ValueError for a duration that is not understood."""
+def remembered(given: dict[str, Any]) -> tuple[Proved, str]:
+    """What was proved before, and why that begins anew; ChangeError when there is no place for it."""
+    subject = f"filestore of {given['database']} in {given['path'] or '/'.join([given['bucket'], prefix_of(given)])}"
+    return load(Path(given["state"]), subject) if given["state"] else (Proved(subject), "")
+
+
+def prefix_of(given: dict[str, Any]) -> str:
+    return str(given["prefix"] or given["database"])
+
+
+def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any] | None, Proved | None]:
+    """The checks, what was counted, and what is proved now; ValueError for an option that is not understood."""
     before, retention_s = now.timestamp() - (seconds(given, "grace") or 0), seconds(given, "retention")
+    sampled = rounds_of(given["sample"])
+    depth = {"catalogue": Depth(), "checksums": Depth(proved, sampled), "full": Depth(proved)}[given["depth"]]
     where = {"host": given["host"], "port": given["port"], "user": given["login_user"], "password": given["login_password"]}
     checks: list[Check] = []
     try:
         store: FilestoreBucket | Folder
         if given["bucket"]:
-            store = FilestoreBucket(given["bucket"], given["prefix"] or given["database"], given["s3"])
+            store = FilestoreBucket(given["bucket"], prefix_of(given), given["s3"])
             days = None if retention_s is None else -(-retention_s // DAY_S)
             checks += filestore.judge_settings(store.settings(), retention_days=days, lock=given["lock"])
         else:
             store = Folder(given["path"])
         with connect(Server(**where, sslmode=given["sslmode"]), given["database"], read_only=True) as database:
-            found = _filestore.compare(database, store, deep=given["depth"] == "full", before=before)
+            found, proved_now = compare(database, store, depth, before=before)
     except ChangeError as exc:
         hint, code = (str(exc.facts.get(key, "")) for key in ("hint", "code"))
-        return [*checks, unknown("filestore", str(exc), hint="" if hint in str(exc) else hint, code=code or "FILESTORE")], None
-    return [*checks, *filestore.judge(found)], filestore.told(found)
+        return [*checks, unknown("filestore", str(exc), hint="" if hint in str(exc) else hint, code=code or "FILESTORE")], None, None
+    return [*checks, *filestore.judge(found)], filestore.told(found), proved_now
+
+
+def keep(module: AnsibleModule, proved: Proved | None, *, at: dt.datetime) -> None:
+    """Writes the memory. Without it the verdict is as good, and the next run reads more."""
+    if proved is None or not module.params["state"] or module.check_mode:
+        return
+    try:
+        save(Path(module.params["state"]), proved, at=at)
+    except OSError as exc:
+        module.warn(f"what was proved cannot be remembered in {module.params['state']}: {exc.strerror}")
 
 
 def main() -> None:
@@ -240,12 +292,17 @@ def main() -> None:
         required_one_of=[("path", "bucket")],
         mutually_exclusive=[("path", "bucket")],
         required_by={"prefix": "bucket", "retention": "bucket", "lock": "bucket"},
+        required_if=[("depth", "checksums", ("state",))],
     )
     at = utc_now()
     try:
-        checks, found = look(module.params, now=at)
-    except ValueError as exc:
+        proved, anew = remembered(module.params)
+        if anew:
+            module.warn(anew)
+        checks, found, proved_now = look(module.params, proved, now=at)
+    except (ChangeError, ValueError) as exc:
         end(module, {"failed": True, "msg": str(exc)})
+    keep(module, proved_now, at=at)
     finish(module, f"filestore of {module.params['tenant']}", checks, at=at, filestore=found)
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.odoo_ops.change_control.plugins.module_utils import _filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore as core
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import BATCH, Folder
 from ansible_collections.odoo_ops.change_control.plugins.modules import filestore_verify as module
 
@@ -27,6 +28,7 @@ PARTS = ["s3", "postgres"]
 DB = f"attachments_{os.getpid()}"
 BODIES = [b"", b"invoice", b"x" * 70_000, os.urandom(3 << 20), *(str(n).encode() for n in range(9))]
 HOUR = 3600
+ALL = Depth(Proved("acme"))
 
 
 def name_of(body: bytes) -> str:
@@ -99,7 +101,7 @@ class Here:
     def look(self, **more: Any) -> tuple[set[str], dict[str, Any]]:
         """The codes of what is not ok, and what was counted, without Ansible around it."""
         spec = {name: option.get("default") for name, option in module.SPEC.items()}
-        checks, found = module.look({**spec, **self.given(**more)}, now=module.utc_now())
+        checks, found, _proved = module.look({**spec, **self.given(**more)}, Proved("acme"), now=module.utc_now())
         return {check.code for check in checks if check.ok is not True}, found or {}
 
 
@@ -227,7 +229,7 @@ class Meanwhile(Folder):
 
 def compared(here: Here, happens: Callable[[], None], *, deep: bool = False) -> core.Found:
     with connect(here.cluster, DB) as db:
-        return _filestore.compare(db, Meanwhile(here, happens), deep=deep, before=time.time() - HOUR)
+        return compare(db, Meanwhile(here, happens), ALL if deep else Depth(), before=time.time() - HOUR)[0]
 
 
 def test_a_file_that_is_forgotten_and_removed_meanwhile_is_not_missing(here: Here) -> None:
@@ -260,9 +262,67 @@ class Unreadable(Folder):
 def test_an_odd_file_that_cannot_be_read_does_not_pass(here: Here) -> None:
     here.put(NAMES[3], BODIES[3][:-1])
     with connect(here.cluster, DB) as db:
-        found = _filestore.compare(db, Unreadable(here.folder), deep=False, before=time.time() - HOUR)
+        found, _proved = compare(db, Unreadable(here.folder), Depth(), before=time.time() - HOUR)
     assert found.unreadable == [NAMES[3]]
     assert {check.code for check in core.judge(found) if check.ok is not True} == {"FILESTORE_UNREADABLE"}
+
+
+# -- what was proved before -------------------------------------------------------------------------------------------------
+def counts(found: dict[str, Any]) -> tuple[str, int, int]:
+    return found["verdict"], found["filestore"]["read"], found["filestore"]["remembered"]
+
+
+def test_what_was_proved_is_not_read_again(both: Here, tmp_path: Path) -> None:
+    given = {"depth": "checksums", "state": str(tmp_path / "memory"), "sample": 1e-6}
+    assert counts(both.task(**given)) == ("pass", len(NAMES), 0)
+    assert counts(both.task(**given)) == ("pass", 0, len(NAMES))
+    both.put(NAMES[1], b"Invoice")
+    both.put(OTHER, b"nobody names it")
+    both.name(OTHER)
+    assert counts(found := both.task(**given)) == ("fail", 2, len(NAMES) - 1)
+    assert found["filestore"]["corrupt"] == {"count": 1, "names": [NAMES[1]]}
+    both.put(NAMES[1], BODIES[1])
+    assert counts(both.task(**given)) == ("pass", 1, len(NAMES)), "what was mended, and nothing else"
+
+
+def test_rot_that_no_listing_shows_is_found_when_its_turn_comes(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that loses a bit changes no time. Four runs at 25 per cent read everything once."""
+    version = lambda folder: {name: file._replace(version="") for name, file in listing(folder).items()}  # noqa: E731
+    listing = Folder.listing
+    monkeypatch.setattr(Folder, "listing", version)
+    proved: Proved | None = Proved("acme")
+    found, read = [], 0
+    with connect(here.cluster, DB) as db:
+        _found, proved = compare(db, Folder(here.folder), Depth(proved), before=0)
+        seen = (here.folder / NAMES[3]).stat()
+        here.put(NAMES[3], BODIES[3][:-1] + bytes([BODIES[3][-1] ^ 1]))
+        os.utime(here.folder / NAMES[3], ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        for _run in range(4):
+            looked, proved = compare(db, Folder(here.folder), Depth(proved, 4), before=0)
+            found += looked.corrupt
+            read += looked.read
+    assert set(found) == {NAMES[3]}
+    assert len(NAMES) <= read < 2 * len(NAMES), "what is corrupt is read in every run after it was found"
+
+
+def test_a_memory_that_is_damaged_or_of_another_filestore_is_not_believed(here: Here, tmp_path: Path) -> None:
+    state = tmp_path / "memory"
+    given = {"depth": "checksums", "state": str(state)}
+    here.task(**given)
+    whole = state.read_bytes()
+    for data, why in ((whole[:-1], "it is damaged"), (b"", "no memory of this gate"), (whole.replace(DB.encode(), b"other"), "wanted")):
+        state.write_bytes(data)
+        found = here.task(**given)
+        assert counts(found) == ("pass", len(NAMES), 0)
+        assert why in found["warnings"][0]
+        assert state.read_bytes() != data
+
+
+def test_check_mode_remembers_nothing(here: Here, tmp_path: Path) -> None:
+    state = tmp_path / "memory"
+    given = here.given(depth="checksums", state=str(state))
+    assert run_module("filestore_verify", given, check=True)["verdict"] == "pass"
+    assert not state.exists()
 
 
 # -- what cannot be told ---------------------------------------------------------------------------------------------------
@@ -292,3 +352,6 @@ def test_options_that_do_not_fit(here: Here) -> None:
     assert "retention" in here.task(retention="P30D")["msg"]
     assert "mutually exclusive" in here.task(bucket="filestore")["msg"]
     assert "option grace" in here.task(grace="an hour")["msg"]
+    assert "state" in here.task(depth="checksums")["msg"]
+    assert "sample is 0 per cent" in here.task(sample=0)["msg"]
+    assert "/nonexistent is no directory" in here.task(depth="full", state="/nonexistent/memory")["msg"]

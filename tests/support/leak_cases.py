@@ -237,6 +237,7 @@ SCENES = [
     Scene("tenant_filestore", "object store", filestore, "s3"),
     Scene("filestore_verify", "cluster", lambda m: attachments(m, path=str(m.place.root)), "postgres"),
     Scene("filestore_verify", "object store", lambda m: attachments(m, bucket="filestore", s3=m.s3("s3")), "s3"),
+    Scene("filestore_verify", "memory", lambda m: attachments(m, path=str(m.place.root), depth="checksums", state=str(m.place.root / "m"))),
     Scene("tenant_apply", "Kubernetes", kube, "web"),
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),

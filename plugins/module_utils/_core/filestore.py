@@ -10,7 +10,7 @@ forgets it, so only what is seen on both sides, some time apart, is missing or o
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -31,11 +31,13 @@ class Named(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """What the filestore says of a file. ``at``: when it came there, in seconds since 1970. ``deleted``: hidden by a delete marker."""
+    """What the filestore says of a file. ``at``: when it came there, in seconds since 1970. ``deleted``: hidden by a delete marker.
+    ``version``: another one after each writing."""
 
     size: int
     at: float
     deleted: bool = False
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,12 +53,13 @@ class Settings:
 
 @dataclass
 class Found:
-    """What is not as it should be. ``read``: how many files were hashed."""
+    """What is not as it should be. ``read``: how many files were hashed; ``remembered``: how many were proved by an earlier run."""
 
     named: int = 0
     stored: int = 0
     bytes: int = 0
     read: int = 0
+    remembered: int = 0
     missing: list[str] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
@@ -107,15 +110,15 @@ def compare(named: Mapping[str, Named], stored: Mapping[str, Stored], *, before:
     return found, Suspects(absent, odd, [name for name in extra if not name.startswith(OF_ODOO)])
 
 
-def to_read(named: Mapping[str, Named], found: Found, suspects: Suspects, *, deep: bool) -> list[str]:
-    """The files to hash, in the order of their names: all of them, or those whose size is odd. Notes those that cannot be proved."""
-    absent = {*suspects.absent, *found.unsafe}
-    names = sorted(name for name in named if name not in absent) if deep else suspects.odd
-    unknown_hash = [name for name in names if sha1_of(name, named[name]) is None]
+def to_read(named: Mapping[str, Named], found: Found, suspects: Suspects, *, due: Collection[str]) -> list[str]:
+    """The files to hash, in the order of their names: those that are due, and those whose size is odd. Notes those that cannot be
+    proved."""
     odd = set(suspects.odd)
+    names = {*due, *odd} - {*suspects.absent, *found.unsafe}
+    unknown_hash = sorted(name for name in names if sha1_of(name, named[name]) is None)
     found.corrupt += [name for name in unknown_hash if name in odd]
     found.unprovable += [name for name in unknown_hash if name not in odd]
-    return sorted(set(names) - set(unknown_hash))
+    return sorted(names - set(unknown_hash))
 
 
 def judge(found: Found) -> list[Check]:
@@ -168,7 +171,7 @@ def judge_settings(settings: Settings, *, retention_days: int | None, lock: str 
 def told(found: Found) -> dict[str, Any]:
     """What the gate returns besides: every kind counted, and the first names of each."""
     kinds = ("missing", "deleted", "corrupt", "unreadable", "unprovable", "unsafe", "orphaned")
-    counts: dict[str, Any] = {name: getattr(found, name) for name in ("named", "stored", "bytes", "read", "orphaned_bytes")}
+    counts: dict[str, Any] = {name: getattr(found, name) for name in ("named", "stored", "bytes", "read", "remembered", "orphaned_bytes")}
     return {**counts, **{kind: {"count": len(getattr(found, kind)), "names": getattr(found, kind)[:LISTED]} for kind in kinds}}
 
 

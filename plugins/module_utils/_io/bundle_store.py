@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import os
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.contro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ledger_store import Record
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.object_store import Stored, StoreError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signing import Signer, Trust, key_id, parse_public, public_pem
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import write_whole
 
 
 class BundleStore:
@@ -124,17 +124,7 @@ def write_changed(place: Path, name: str, data: bytes, *, check_mode: bool) -> d
     try:
         changed = not path.is_file() or path.read_bytes() != data
         if changed and not check_mode:
-            _replace(path, data)
+            write_whole(path, data)
     except OSError as exc:
         raise StoreError(f"export {path}: cannot be written: {exc.strerror}. Give a path in a folder that this user may write to") from exc
     return {"changed": changed, "path": str(path)}
-
-
-def _replace(path: Path, data: bytes) -> None:
-    """Whole or not at all, also when the writer is killed."""
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as out:
-        out.write(data)
-        out.flush()
-        os.fsync(out.fileno())
-    part.replace(path)

@@ -7,11 +7,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
 from typing import Any
 
 from .._core.filestore import Settings, Stored
 from .s3 import NOT_FOUND, Bucket, S3Error
+from .side_by_side import side_by_side
 
 AT_ONCE = 8
 _UNSET = ("NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError", NOT_FOUND)
@@ -30,7 +30,8 @@ class FilestoreBucket(Bucket):
         with self._told(f"listing {self._prefix}"):
             for page in self._client.get_paginator("list_object_versions").paginate(Bucket=self.name, Prefix=self._prefix):
                 for one in (one for one in page.get("Versions", []) if one["IsLatest"]):
-                    found[one["Key"][start:]] = Stored(int(one["Size"]), one["LastModified"].timestamp())
+                    version = one.get("VersionId", "") + one["ETag"]
+                    found[one["Key"][start:]] = Stored(int(one["Size"]), one["LastModified"].timestamp(), version=version)
                 for one in (one for one in page.get("DeleteMarkers", []) if one["IsLatest"]):
                     found[one["Key"][start:]] = Stored(0, one["LastModified"].timestamp(), True)
         return found
@@ -40,22 +41,17 @@ class FilestoreBucket(Bucket):
 
     def digests(self, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
         """The SHA-1 of each object, in the order of the names; None for one that could not be read to its end."""
-        rest = iter(names)
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            waiting = [(name, pool.submit(self._sha1, name)) for name in islice(rest, AT_ONCE * 4)]
-            while waiting:
-                name, done = waiting.pop(0)
-                waiting += [(other, pool.submit(self._sha1, other)) for other in islice(rest, 1)]
-                yield name, done.result()
+            yield from side_by_side(pool, self._digest, names, at_once=AT_ONCE * 4)
 
-    def _sha1(self, name: str) -> str | None:
+    def _digest(self, name: str) -> tuple[str, str | None]:
         found = hashlib.sha1(usedforsecurity=False)
         try:
             for chunk in self.chunks(self._prefix + name):
                 found.update(chunk)
         except S3Error:
-            return None
-        return found.hexdigest()
+            return name, None
+        return name, found.hexdigest()
 
     def settings(self) -> Settings:
         versioning = self._asked("get_bucket_versioning", "its versioning").get("Status") == "Enabled"

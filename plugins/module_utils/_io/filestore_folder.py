@@ -9,11 +9,12 @@ import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from itertools import islice
+from functools import partial
 from pathlib import Path
 
 from .._core.errors import ChangeError
 from .._core.filestore import Stored
+from .side_by_side import side_by_side
 
 CHUNK = 1 << 20
 BATCH = 256
@@ -47,7 +48,7 @@ class Folder:
                         yield from self._below(Path(entry.path), f"{prefix}{entry.name}/")
                     elif entry.is_file():
                         seen = entry.stat()
-                        yield f"{prefix}{entry.name}", Stored(seen.st_size, seen.st_mtime)
+                        yield f"{prefix}{entry.name}", Stored(seen.st_size, seen.st_mtime, version=str(seen.st_ctime_ns))
         except FileNotFoundError:
             return  # Odoo has removed it meanwhile
         except OSError as exc:
@@ -66,11 +67,8 @@ class Folder:
                 yield from _hash_all(str(self.path), batch)
             return
         with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("fork")) as pool:
-            waiting = [pool.submit(_hash_all, str(self.path), batch) for batch in islice(batches, workers * 4)]
-            while waiting:
-                done = waiting.pop(0)
-                waiting += [pool.submit(_hash_all, str(self.path), batch) for batch in islice(batches, 1)]
-                yield from done.result()
+            for digests in side_by_side(pool, partial(_hash_all, str(self.path)), batches, at_once=workers * 4):
+                yield from digests
 
 
 def _hash_all(folder: str, names: Sequence[str]) -> list[Digest]:

@@ -38,7 +38,7 @@ def test_a_name_that_leaves_the_filestore(name: str) -> None:
     assert not filestore.is_safe(name)
     found, suspects = filestore.compare({name: Named()}, stored(name), before=BEFORE)
     assert (found.unsafe, suspects.absent) == ([name], [])
-    assert filestore.to_read({name: Named()}, found, suspects, deep=True) == []
+    assert filestore.to_read({name: Named()}, found, suspects, due=[name]) == []
 
 
 @pytest.mark.parametrize(
@@ -65,16 +65,16 @@ def test_what_is_read() -> None:
     named = {**dict.fromkeys(NAMES[:4], Named(7)), "import/logo.png": Named()}
     there = {**stored(*NAMES[:2], "import/logo.png"), **stored(NAMES[2], size=1)}
     found, suspects = filestore.compare(named, there, before=BEFORE)
-    assert filestore.to_read(named, found, suspects, deep=False) == [NAMES[2]]
+    assert filestore.to_read(named, found, suspects, due=[]) == [NAMES[2]]
     assert (found.unprovable, found.corrupt) == ([], [])
-    assert filestore.to_read(named, found, suspects, deep=True) == sorted(NAMES[:3])
+    assert filestore.to_read(named, found, suspects, due=named) == sorted(NAMES[:3])
     assert (found.unprovable, found.corrupt) == (["import/logo.png"], [])
 
 
 def test_an_odd_size_is_all_there_is_to_go_by_without_a_hash() -> None:
     named = {"import/logo.png": Named(8)}
     found, suspects = filestore.compare(named, stored("import/logo.png"), before=BEFORE)
-    assert filestore.to_read(named, found, suspects, deep=False) == []
+    assert filestore.to_read(named, found, suspects, due=[]) == []
     assert (found.corrupt, found.unprovable) == (["import/logo.png"], [])
 
 
