@@ -19,6 +19,13 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.back
     judge_drill,
     judge_read,
 )
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import (
+    Retention,
+    Schedule,
+    judge_copies,
+    judge_retention,
+    judge_schedule,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of, judge_verify
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
@@ -46,6 +53,9 @@ class Limits:
     last_read: Proof | None = None
     expect: Mapping[str, str] | None = None
     whole_window: bool = True
+    schedule: Schedule | None = None
+    retention: Retention | None = None
+    copies: int = 1
     checksums_s: int | None = None
     timeout_s: int = 60
 
@@ -63,6 +73,7 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
             catalogue, wal = _wal(tool, catalogue, limits, now=now)
             checks += wal.checks
             found.update(pitr_window=wal.window, wal=wal.seen)
+            checks += _promised(catalogue, limits, wal.window, now=now)
             checks += _content(tool, catalogue, limits)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
@@ -103,6 +114,13 @@ def _read_wal(tool: Pgbackrest, catalogue: Stanza, limits: Limits, *, now: dt.da
     timeline = history_needed(archive, newest)
     history = tool.history(catalogue.name, archive_id, timeline, repo=newest.repo) if timeline else None
     return judge_wal(catalogue, archive, history, now=now, max_wal_age_s=limits.max_wal_age_s, whole_window=limits.whole_window)
+
+
+def _promised(catalogue: Stanza, limits: Limits, window: Mapping[str, Any], *, now: dt.datetime) -> list[Check]:
+    checks = [judge_schedule(catalogue, limits.schedule, now=now)] if limits.schedule else []
+    checks += judge_retention(catalogue, limits.retention, window, now=now) if limits.retention else []
+    checks += [judge_copies(catalogue, limits.copies, now=now, max_age_s=limits.max_age_s)] if limits.copies > 1 else []
+    return checks
 
 
 def _content(tool: Pgbackrest, catalogue: Stanza, limits: Limits) -> list[Check]:

@@ -73,6 +73,48 @@ options:
     type: str
     choices: [oldest, newest]
     default: oldest
+  schedule:
+    description:
+      - When backups are due. Each time has to have a backup that began then, or at least before the next one was due; so a missed one is
+        found although the newest one is young.
+      - It is asked from the oldest retained backup on.
+    type: dict
+    suboptions:
+      rrule:
+        description: An RFC 5545 recurrence rule, such as V(FREQ=DAILY;BYHOUR=2;BYMINUTE=30). It starts on Monday, 2024-01-01.
+        type: str
+        required: true
+      timezone:
+        description: The zone of its times.
+        type: str
+        default: UTC
+      kind:
+        description: What has to be taken then. A V(full) backup stands for a V(diff) one, and both for an V(incr) one.
+        type: str
+        choices: [full, diff, incr]
+        default: incr
+      tolerance:
+        description: A backup is not missed before so long a time after it was due, ISO 8601.
+        type: str
+        default: PT1H
+      look_back:
+        description: How far back it is asked, ISO 8601.
+        type: str
+        default: P2D
+  retention:
+    description: How much has to be kept.
+    type: dict
+    suboptions:
+      full:
+        description: At least so many full backups in each repository.
+        type: int
+      window:
+        description: Every instant of so long a time before now can be restored, ISO 8601.
+        type: str
+  copies:
+    description: In so many repositories there has to be a backup that is whole and not older than O(max_age).
+    type: int
+    default: 1
   max_drill_age:
     description: The last restore drill must have passed within this ISO 8601 duration. Not checked when it is not given.
     type: str
@@ -155,6 +197,17 @@ EXAMPLES = r"""
       version: "15"
   register: backups
 
+- name: Last night's backup was taken, last Sunday's full one too, and two weeks can be restored from two places
+  odoo_ops.change_control.pg_backup_verify:
+    stanza: shared
+    schedule:
+      rrule: FREQ=DAILY;BYHOUR=2;BYMINUTE=30
+      timezone: Europe/Brussels
+    retention:
+      full: 2
+      window: P14D
+    copies: 2
+
 - name: Say which instants can be restored
   ansible.builtin.debug:
     var: backups.pitr_window
@@ -181,7 +234,7 @@ evidence:
   description:
     - The checks, each with id, ok, observed, expected, hint and code.
     - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
-      WAL_AGE, CHECKSUM, READ_STALE, RESTORE_STALE and TOOL (it could not be told).
+      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE and TOOL (it could not be told).
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "stanza shared", "measured_at": "2026-11-21T05:53:52Z", "checks": [
@@ -213,6 +266,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
@@ -227,6 +281,18 @@ SPEC: dict[str, dict[str, Any]] = {
     "max_age": {"type": "str", "default": "P1DT2H"},
     "max_wal_age": {"type": "str"},
     "wal_from": {"type": "str", "choices": ["oldest", "newest"], "default": "oldest"},
+    "schedule": {
+        "type": "dict",
+        "options": {
+            "rrule": {"type": "str", "required": True},
+            "timezone": {"type": "str", "default": "UTC"},
+            "kind": {"type": "str", "choices": ["full", "diff", "incr"], "default": "incr"},
+            "tolerance": {"type": "str", "default": "PT1H"},
+            "look_back": {"type": "str", "default": "P2D"},
+        },
+    },
+    "retention": {"type": "dict", "options": {"full": {"type": "int"}, "window": {"type": "str"}}},
+    "copies": {"type": "int", "default": 1},
     "max_drill_age": {"type": "str"},
     "last_drill": PROOF,
     "max_read_age": {"type": "str"},
@@ -255,6 +321,9 @@ def limits(given: dict[str, Any]) -> Limits:
         last_read=proof(given["last_read"]),
         expect={key: value for key, value in (given["expect"] or {}).items() if value},
         whole_window=given["wal_from"] == "oldest",
+        schedule=parse_schedule(given["schedule"]) if given["schedule"] else None,
+        retention=Retention(given["retention"]["full"], seconds(given["retention"], "window")) if given["retention"] else None,
+        copies=given["copies"],
         checksums_s=(seconds(given, "checksums_timeout") or 0) if given["depth"] == "checksums" else None,
         timeout_s=seconds(given, "timeout") or 0,
     )

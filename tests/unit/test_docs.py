@@ -285,6 +285,7 @@ SOURCES = {
         "_core/source.py": {"BADSIG", "ERRSIG", "EXPSIG", "EXPKEYSIG", "REVKEYSIG", "VALIDSIG", "GOODSIG"},
         "_core/calendar_decide.py": set(),
         "_core/backup.py": set(),
+        "_core/backup_policy.py": set(),
         "_core/wal_window.py": set(),
         "_core/pgbackrest_text.py": set(),
         "_core/drill.py": set(),
