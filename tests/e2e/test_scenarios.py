@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import psycopg
 import pytest
 import requests
 import yaml
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
 
 from tests.lab.site import wait_for
 from tests.support.estate import QUICK, Estate, freeze, message
@@ -103,6 +106,26 @@ def test_s04_subsidiaries_with_different_closes(estate: Estate, change_id: str) 
     assert code == 0, out[-6000:]
     assert set(estate.images("bravo").values()) == {change["release"]["image"]}
     assert json.loads(estate.report(free["id"]).read_text())["result"] == "succeeded"
+
+
+# -- S19: a backup that was due was never taken ---------------------------------------------------------------------------
+def test_s19_a_missed_backup_stops_a_change_until_it_is_made_up_for(estate: Estate, change_id: str) -> None:
+    """The newest backup is minutes old: its age alone would let the change through."""
+    cluster = estate.site.facts("postgres")["clusters"][estate.tenants["delta"]["cluster"]]
+    tool = Pgbackrest([cluster["pgbackrest"]])
+    due = max(b.start for b in tool.info(cluster["stanza"]).backups) + dt.timedelta(seconds=61)  # a clock may be early by a minute
+    wait_for(lambda: time.time() > due.timestamp() + 2, what="a backup to be late", timeout_s=90)
+    rule = f"FREQ=DAILY;BYHOUR={due.hour};BYMINUTE={due.minute};BYSECOND={due.second}"
+    scheduled = json.dumps({"backup_gate_schedule": {"rrule": rule, "tolerance": "PT1S"}})
+    change = estate.change(change_id, "2", tenants="delta", **QUICK)
+    code, out = stage(estate, change, "plan", "-e", scheduled)
+    assert code != 0
+    assert "backup_schedule" in message(out)
+    assert due.strftime("%Y-%m-%dT%H:%M:%SZ") in message(out), "which one"
+
+    tool.backup(cluster["stanza"])
+    code, out = stage(estate, another(change, 1), "plan", "-e", scheduled)
+    assert code == 0, out[-4000:]
 
 
 # -- S21: one object, many tenants ---------------------------------------------------------------------------------------

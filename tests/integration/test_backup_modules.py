@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import os
 import shutil
 import signal
@@ -81,6 +82,22 @@ def test_a_clean_repository_passes(repository: Repository, depth: str) -> None:
     assert found["backup"]["label"] == repository.label("I")
     assert found["pitr_window"]["earliest"] < found["pitr_window"]["latest"]
     assert found["wal"]["newest"] == repository.archived()[-1]
+
+
+def test_what_was_promised_is_asked_for(repository: Repository) -> None:
+    """The newest backup is young in all of these."""
+    begun = dt.datetime.fromisoformat(verify(repository)["backup"]["start"])
+    time.sleep(max(0.0, begun.timestamp() + 64 - time.time()))  # a clock may be early by a minute
+    due = begun + dt.timedelta(seconds=61)
+    rule = f"FREQ=DAILY;BYHOUR={due.hour};BYMINUTE={due.minute};BYSECOND={due.second}"
+    found = verify(repository, schedule={"rrule": rule, "tolerance": "PT1S"})
+    assert bad(found) == {"SCHEDULE"}
+    assert due.strftime("%Y-%m-%dT%H:%M:%SZ") in found["msg"]
+    taken = f"FREQ=DAILY;BYHOUR={begun.hour};BYMINUTE={begun.minute};BYSECOND={begun.second}"
+    assert verify(repository, schedule={"rrule": taken, "tolerance": "PT1S"})["verdict"] == "pass"
+    assert verify(repository, retention={"full": 1, "window": "PT1S"})["verdict"] == "pass"
+    assert bad(verify(repository, retention={"full": 9, "window": "P14D"}, copies=2)) == {"RETENTION", "MISSING_COPY"}
+    assert "timezone is 'Mars'" in verify(repository, schedule={"rrule": "FREQ=DAILY", "timezone": "Mars"})["msg"]
 
 
 def in_mid_chain(repository: Repository) -> None:
