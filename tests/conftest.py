@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -50,7 +52,8 @@ FIRST = "gw0"
 
 def lab_of(worker: str) -> str:
     """The name of a worker's own lab, where LAB_NAME names that of the first."""
-    return os.environ["LAB_NAME"] + worker.replace(FIRST, "")
+    own = worker.replace(FIRST, "")
+    return os.environ["LAB_NAME"].removesuffix(own) + own
 
 
 if WORKER and "LAB_NAME" in os.environ:
@@ -58,20 +61,20 @@ if WORKER and "LAB_NAME" in os.environ:
 
 
 @cache
-def needs_lab(file: str) -> bool:
-    return "pytest.mark.lab" in (ROOT / file).read_text()
+def marks(file: str) -> tuple[bool, bool]:
+    """Whether tests of a file need a lab, and whether some of them need the machine for themselves."""
+    text = (ROOT / file).read_text()
+    return "pytest.mark.lab" in text, "pytest.mark.quiet" in text
 
 
 class FileByFile(LoadScopeScheduling):
-    """Each worker has a lab of its own. The first one begins with what needs it, the others with what does not."""
+    """Each worker has a lab of its own. The first one begins with what needs it, quiet ones first; the others with what needs none."""
 
     def _split_scope(self, nodeid: str) -> str:
         return nodeid.split("::", maxsplit=1)[0]
 
     def _assign_work_unit(self, node: WorkerController) -> None:
-        wanted = node.gateway.id == FIRST
-        if file := next((file for file in self.workqueue if needs_lab(file) == wanted), None):
-            self.workqueue.move_to_end(file, last=False)
+        self.workqueue.move_to_end((max if node.gateway.id == FIRST else min)(self.workqueue, key=marks), last=False)
         super()._assign_work_unit(node)
 
 
@@ -83,6 +86,23 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileByFile:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Cheap parts first, so that a small mistake is seen before the lab is up."""
     items.sort(key=lambda item: next((n for n, part in enumerate(ORDER) if part in item.path.parts), len(ORDER)))
+
+
+def quiet_lock(run: int) -> Path:
+    """Of the process that has started the workers."""
+    return Path(tempfile.gettempdir()) / f"odoo-lab-quiet-{run}"
+
+
+@pytest.fixture(autouse=True)
+def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Marked tests measure how fast Odoo is: beside them no other worker keeps a lab busy."""
+    needs_lab, _some = marks(str(request.path.relative_to(ROOT)))
+    if not WORKER or not needs_lab:
+        yield
+        return
+    with quiet_lock(os.getppid()).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if request.node.get_closest_marker("quiet") else fcntl.LOCK_SH)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +133,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         except LabError as exc:
             print(f"\n{exc}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+    quiet_lock(os.getpid()).unlink(missing_ok=True)
     SPENT["lab down"] += time.monotonic() - began
 
 

@@ -44,8 +44,8 @@ class Stop:
 @pytest.mark.parametrize(
     ("release", "stop"),
     [
-        pytest.param("3", Stop("proved", r"invoice\.post", {"latency:invoice.post": "SLOWER"}), id="slow"),
-        pytest.param("4", Stop("proved", r"invoice\.post", {"errors:invoice.post": "ERRORS"}), id="posting-fails"),
+        pytest.param("3", Stop("proved", r"invoice\.post", {"latency:invoice.post": "SLOWER"}), id="slow", marks=pytest.mark.quiet),
+        pytest.param("4", Stop("proved", r"invoice\.post", {"errors:invoice.post": "ERRORS"}), id="posting-fails", marks=pytest.mark.quiet),
         pytest.param("5", Stop("deployed", "CrashLoopBackOff.*needs ACME_LEDGER_URL to serve"), id="ends-at-its-start"),
         pytest.param(
             "7", Stop("deployed", "ProgressDeadlineExceeded|still not ready after", args=("-e", "odoo_release_wait_s=45")), id="never-ready"
@@ -57,7 +57,8 @@ def test_a_bad_release_is_stopped_and_rolled_back(
     estate: Estate, change_id: str, state: Callable[[], dict[str, Any]], release: str, stop: Stop
 ) -> None:
     before = state()
-    change = estate.change(change_id, "3" if release == "missing" else release)
+    compared = {"transactions": ["login", "invoice"], "soak_s": 0}
+    change = estate.change(change_id, "3" if release == "missing" else release, verification=compared)
     if release == "missing":
         change["release"]["image"] = f"{change['release']['image'].split('@')[0]}@sha256:{'0' * 64}"
     code, out = estate.run_change(change, *stop.args)
@@ -83,6 +84,7 @@ def assert_stopped_by(failure: dict[str, Any], stop: Stop) -> None:
         assert "invoice.post" in failure["figures"]
 
 
+@pytest.mark.quiet
 def test_a_good_release_goes_through_all_cohorts(estate: Estate, change_id: str) -> None:
     change = estate.change(change_id, new_release(estate, change_id))
     command = estate.change_command(change)

@@ -68,10 +68,11 @@ def short_soak(policy: dict[str, Any]) -> None:
     policy["profiles"]["guarded"]["soak"] = "PT5S"
 
 
+@pytest.mark.quiet
 def test_a_data_impacting_change_needs_two_people(estate: Estate, change_id: str) -> None:
     start_elsewhere(estate, change_id, "6", tenants="acme")
     bundle = {"streams": ["code", "database"], "bundle_justification": "the code reads the table that the migration makes"}
-    change = estate.change(change_id, "6", tenants="acme", **bundle, **QUICK)
+    change = estate.change(change_id, "6", tenants="acme", **bundle)
     change["release"]["content"] = estate.content("2", "6")
     assert "the change is 'data_impacting'" in refusal(estate, change, "change_normal")
 

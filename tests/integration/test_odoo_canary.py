@@ -207,6 +207,7 @@ def main_company(tenant: Tenant) -> str:
         return str(db.execute("SELECT name FROM res_company WHERE id = 1").fetchone()[0])
 
 
+@pytest.mark.quiet
 def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Tenant, tmp_path: Path) -> None:
     tenant.serve("same", "2")
     own = company(tenant)
@@ -228,6 +229,7 @@ def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Ten
     print(f"A/A: {found['rounds']} rounds, {found['elapsed_s']} s")
 
 
+@pytest.mark.quiet
 def test_a_slow_release_is_found_by_its_slow_step(tenant: Tenant, tmp_path: Path) -> None:
     tenant.stop("same")
     tenant.serve("slow", "3")
@@ -243,6 +245,7 @@ def test_a_slow_release_is_found_by_its_slow_step(tenant: Tenant, tmp_path: Path
     print(f"slow: {found['rounds']} rounds, {found['elapsed_s']} s, {found['sentence']}")
 
 
+@pytest.mark.quiet
 def test_a_raising_release_is_found_at_its_third_error(tenant: Tenant, tmp_path: Path) -> None:
     tenant.serve("bad", "4")
     found, _dummy = play(tmp_path, options(tenant, "bad"))
