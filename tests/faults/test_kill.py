@@ -22,19 +22,15 @@ TENANTS = ["acme", "bravo"]
 CHECKPOINT = "Checkpointed | Take a restore point"
 RESTORE = "Rollback data | Restore database and filestore from the checkpoint"
 TO_THE_END = [
-    Place("while the gates are measured", ("Measure the backup of the tenant's cluster",), unrecorded="approved"),
     Place("after the approval", event="approved", unrecorded="acme:started"),
     Place("in the hold", ("Step | Act (held)", "Apply | route, cron"), after_s=0.3, unrecorded="acme:held"),
     Place("in the checkpoint", (CHECKPOINT,), after_s=1.5, unrecorded="acme:checkpointed"),
     Place("in the checkpoint but not its workers", (CHECKPOINT,), after_s=1.5, unrecorded="acme:checkpointed", alone=True),
     Place("in the update Job", ("Apply | update_job",), after_s=1.5, unrecorded="acme:updated"),
-    Place("in the deployment", ("Step | Act (deployed)", "Apply | web, cron"), after_s=1.0, unrecorded="acme:deployed"),
     Place("in the canary", ("Prove | Do the business transactions on both",), after_s=1.0, unrecorded="acme:proved"),
     Place("before users are let in", event="acme:opened", unrecorded="acme:released"),
     Place("as users are let in", ("Step | Act (released)", "Apply | cron, route"), after_s=0.5, unrecorded="acme:released"),
     Place("between the cohorts", event="acme:released", unrecorded="bravo:started"),
-    Place("in the update Jobs of the second cohort", event="bravo:checkpointed", after_s=1.5, unrecorded="bravo:updated"),
-    Place("in the proof of the whole change", ("Verify | Its users can work",), unrecorded="verified"),
     Place("in the close", event="closed"),
 ]
 BACK = [
