@@ -287,9 +287,12 @@ def test_what_was_proved_is_not_read_again(both: Here, tmp_path: Path) -> None:
 
 def test_rot_that_no_listing_shows_is_found_when_its_turn_comes(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that loses a bit changes no time. Four runs at 25 per cent read everything once."""
-    version = lambda folder: {name: file._replace(version="") for name, file in listing(folder).items()}  # noqa: E731
     listing = Folder.listing
-    monkeypatch.setattr(Folder, "listing", version)
+
+    def without_times(folder: Folder) -> dict[str, core.Stored]:
+        return {name: file._replace(version="") for name, file in listing(folder).items()}
+
+    monkeypatch.setattr(Folder, "listing", without_times)
     proved: Proved | None = Proved("acme")
     found, read = [], 0
     with connect(here.cluster, DB) as db:
