@@ -313,11 +313,9 @@ def test_a_memory_that_is_damaged_or_of_another_filestore_is_not_believed(here: 
     given = {"depth": "checksums", "state": str(state)}
     here.task(**given)
     whole = state.read_bytes()
-    for data, why in ((whole[:-1], "it is damaged"), (b"", "no memory of this gate"), (whole.replace(DB.encode(), b"other"), "wanted")):
+    for data in (whole[:-1], b"", whole.replace(DB.encode(), b"other")):
         state.write_bytes(data)
-        found = here.task(**given)
-        assert counts(found) == ("pass", len(NAMES), 0)
-        assert why in found["warnings"][0]
+        assert counts(here.task(**given)) == ("pass", len(NAMES), 0)
         assert state.read_bytes() != data
 
 
