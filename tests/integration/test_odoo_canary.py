@@ -1,4 +1,4 @@
-"""odoo_canary on real Odoo: the same release passes, a slow one and a raising one are found, and nothing is left behind."""
+"""odoo_canary on real Odoo: the same release passes, a raising one is found, and nothing is left behind."""
 
 from __future__ import annotations
 
