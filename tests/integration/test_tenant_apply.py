@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import subprocess
@@ -167,6 +168,22 @@ def test_waiting_ends_early_with_the_reason(
     assert done["msg"].startswith(f"tenant localhost: Deployment {namespace}/web: ")
     assert wanted in done["msg"]
     assert done["waited"]["localhost"][0]["seconds"] < 60
+
+
+def test_the_late_rollout_before_is_no_verdict_on_the_next(namespace: str, image: str, apply: Callable[..., Json]) -> None:
+    """The controller's word on it stands in the status until the next one has come on."""
+    web = workload("Deployment", "web", namespace, image, progressDeadlineSeconds=2)
+    apply([obj("v1", "Namespace", namespace), web], wait=True)
+    for number in range(2):
+        late = copy.deepcopy(web)
+        late["spec"]["template"]["spec"]["nodeSelector"] = {"none": f"{number}"}
+        done = apply([late], wait=True)
+        assert "ProgressDeadlineExceeded" in done["msg"]
+        again = apply([late], wait=True)
+        assert not again["changed"] and "ProgressDeadlineExceeded" in again["msg"], "it is still this rollout"
+        late["spec"]["replicas"] = 0
+        done = apply([late], wait=True)
+        assert not done["failed"], done["msg"]
 
 
 def test_a_job_is_done_once(namespace: str, image: str, apply: Callable[..., Json]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -10,9 +11,15 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.lab.site import wait_for
 from tests.support.estate import Estate
+
+# A release whose migration leaves a row each time it runs
+COUNTING = "6"
+# Of two cohorts
+TENANTS = ["acme", "bravo"]
 
 
 @dataclass(frozen=True)
@@ -97,3 +104,34 @@ def of_run(log: str) -> list[int]:
             if entry.name.isdigit() and f"ODOO_RUN={log}".encode() in (entry / "environ").read_bytes().split(b"\0"):
                 found.append(int(entry.name))
     return found
+
+
+def strike(estate: Estate, command: Sequence[str], change_id: str, places: Sequence[Place]) -> None:
+    """Kills the command at each place in turn."""
+    for place in places:
+        assert kill_at(estate, command, change_id, place), f"{place.name}: it ended before, or never came there"
+
+
+def signed(estate: Estate, change: dict[str, Any]) -> list[str]:
+    """The command of a change that is planned and signed."""
+    stage(estate, change, "plan")
+    estate.sign(change["id"])
+    return estate.change_command(change)
+
+
+def stage(estate: Estate, change: dict[str, Any], name: str) -> None:
+    code, out = estate.run(estate.change_command(change, playbook=f"change_{name}"), f"{change['id']}-{name}")
+    assert code == 0, out[-4000:]
+
+
+def updates(estate: Estate, name: str) -> int:
+    """How often the migration of release 6 ran in the tenant's database, all committed."""
+    if estate.sql(name, "SELECT to_regclass('acme_update_log')") == [(None,)]:
+        return 0
+    return int(estate.sql(name, "SELECT count(*) FROM acme_update_log")[0][0])
+
+
+def assert_closed(estate: Estate, change_id: str, result: str) -> None:
+    report = json.loads(estate.report(change_id).read_text())
+    assert (report["result"], report["ledger"]["verdict"]) == (result, "pass")
+    assert estate.steps(change_id).count("closed") == 1

@@ -53,7 +53,7 @@ def deployment(obj: Mapping[str, Any], pods: Sequence[Mapping[str, Any]] = ()) -
     if stuck := stuck_pod(pods):
         return stuck
     progressing = condition(obj, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded":
+    if progressing.get("reason") == "ProgressDeadlineExceeded" and wanted and not _before_last_write(obj, progressing):
         hint = "Look at the pods' events and probes; the old release is still in place."
         return Readiness(FAILED, "ProgressDeadlineExceeded", _last_words(pods) or str(progressing.get("message", "")), hint)
     failure = condition(obj, "ReplicaFailure")
@@ -135,6 +135,14 @@ def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     """A condition of the object's status; empty when it is not there."""
     found = [c for c in (obj.get("status") or {}).get("conditions") or [] if c.get("type") == kind]
     return found[-1] if found else {}
+
+
+def _before_last_write(obj: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
+    """Whether a condition is older than what was last asked for: the Deployment controller leaves its word on the rollout before
+    in place until the new one comes on (``DeploymentTimedOut`` in kubernetes/pkg/controller/deployment/util). The controller gives
+    each rollout at least a second, so one of the same second is of the rollout before."""
+    written = [str(entry.get("time", "")) for entry in obj["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
+    return str(said.get("lastUpdateTime", "")) <= max(written, default="")
 
 
 def _replicas(obj: Mapping[str, Any]) -> int:

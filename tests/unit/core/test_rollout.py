@@ -27,7 +27,25 @@ def counts(updated: int, available: int, total: int) -> dict[str, int]:
     return {"updatedReplicas": updated, "availableReplicas": available, "replicas": total}
 
 
-LATE = {"conditions": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded", "message": "took too long"}]}
+LATE = {
+    "conditions": [
+        {
+            "type": "Progressing",
+            "status": "False",
+            "reason": "ProgressDeadlineExceeded",
+            "message": "took too long",
+            "lastUpdateTime": "2026-01-01T00:00:10Z",
+        }
+    ]
+}
+
+
+def written(obj: dict[str, Any], time: str, subresource: str = "") -> dict[str, Any]:
+    """As somebody wrote it last."""
+    entries = [{"time": "2026-01-01T00:00:01Z", "operation": "Apply"}, {"time": f"2026-01-01T{time}Z", "subresource": subresource}]
+    return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
+
+
 FULL = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}]}
 CRASHED = {"exitCode": 1, "message": "INFO start\nTraceback\nImportError: no module x\n"}
 
@@ -83,6 +101,12 @@ CRASHED = {"exitCode": 1, "message": "INFO start\nTraceback\nImportError: no mod
             id="no-secret",
         ),
         pytest.param(deployment(**LATE), [], "failed", "ProgressDeadlineExceeded", "took too long", id="deadline"),
+        pytest.param(written(deployment(**LATE), "00:00:09"), [], "failed", "ProgressDeadlineExceeded", "", id="deadline-after-the-write"),
+        pytest.param(written(deployment(**LATE), "00:00:10"), [], "waiting", "Progressing", "", id="deadline-of-the-rollout-before"),
+        pytest.param(
+            written(deployment(**LATE), "00:00:10", "status"), [], "failed", "ProgressDeadlineExceeded", "", id="status-is-no-write"
+        ),
+        pytest.param(deployment(wanted=0, **LATE, replicas=1), [], "waiting", "Progressing", "", id="nothing-to-be-late-with"),
         pytest.param(deployment(**FULL), [], "failed", "FailedCreate", "exceeded quota", id="quota"),
         pytest.param({"kind": "Service", "metadata": {}}, [], "done", "", "", id="nothing-to-wait-for"),
         pytest.param({"kind": "Namespace", "metadata": {}, "status": {"phase": "Active"}}, [], "done", "", "", id="namespace"),
