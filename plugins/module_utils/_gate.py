@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils import basic
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import PASS, Check, gate
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, refusals
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.secrets import secrets_of_environment
 
@@ -22,6 +24,11 @@ if TYPE_CHECKING:
     from ansible.module_utils.basic import AnsibleModule
 
 GATE_SPEC: dict[str, dict[str, Any]] = {"enforce": {"type": "bool", "default": True}}
+# An option that tells when something was proved last, as the ledger has it.
+PROOF_SPEC: dict[str, Any] = {
+    "type": "dict",
+    "options": {"at": {"type": "str", "required": True}, "verdict": {"type": "str", "required": True}},
+}
 
 
 def utc_now() -> dt.datetime:
@@ -41,6 +48,11 @@ def seconds(given: Mapping[str, Any], name: str) -> int | None:
         return None if given[name] is None else parse_duration(given[name])
     except ValueError as exc:
         raise ValueError(f"option {name}: {exc}") from exc
+
+
+def proof(given: Mapping[str, str] | None) -> Proof | None:
+    """The value of such an option; ValueError for a time that is not understood."""
+    return Proof(parse_instant(given["at"]), given["verdict"]) if given else None
 
 
 def refuse_leaks(spec: Mapping[str, Any]) -> None:

@@ -122,6 +122,24 @@ options:
     description: The mode of object lock that the bucket must have by default; V(compliance) satisfies V(governance). Not checked without.
     type: str
     choices: [governance, compliance]
+  max_read_age:
+    description:
+      - The last run that read the files, with O(depth=checksums) or O(depth=full), must have passed within this ISO 8601 duration. Not
+        checked when it is not given.
+      - So the content is proved by a schedule, and the run before a change takes seconds.
+    type: str
+  last_read:
+    description: The last such run over this filestore. Not given means that there was none.
+    type: dict
+    suboptions:
+      at:
+        description: When it ended, as RFC 3339 with an offset.
+        type: str
+        required: true
+      verdict:
+        description: Its verdict.
+        type: str
+        required: true
 extends_documentation_fragment:
   - odoo_ops.change_control.gate
 seealso:
@@ -172,7 +190,8 @@ evidence:
   description:
     - What was looked at, schema 1.
     - Codes are V(FILESTORE_MISSING), V(FILESTORE_CORRUPT), V(FILESTORE_UNSAFE), V(FILESTORE_EMPTY), V(FILESTORE_UNREADABLE),
-      V(FILESTORE_UNPROVABLE), V(FILESTORE_NOT_VERSIONED), V(FILESTORE_EXPIRES), V(FILESTORE_RETENTION) and V(FILESTORE_NOT_LOCKED).
+      V(FILESTORE_UNPROVABLE), V(FILESTORE_STALE), V(FILESTORE_NOT_VERSIONED), V(FILESTORE_EXPIRES), V(FILESTORE_RETENTION) and
+      V(FILESTORE_NOT_LOCKED).
   returned: always
   type: dict
   sample: {schema: 1, subject: filestore of acme, measured_at: "2026-12-05T19:00:00Z", checks: []}
@@ -211,7 +230,16 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.chec
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved, rounds_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
+    GATE_SPEC,
+    PROOF_SPEC,
+    end,
+    finish,
+    proof,
+    refuse_leaks,
+    seconds,
+    utc_now,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server, connect
@@ -237,6 +265,8 @@ SPEC: dict[str, Any] = {
     "grace": {"type": "str", "default": "PT1H"},
     "retention": {"type": "str"},
     "lock": {"type": "str", "choices": ["governance", "compliance"]},
+    "max_read_age": {"type": "str"},
+    "last_read": PROOF_SPEC,
     **GATE_SPEC,
 }
 
@@ -254,10 +284,11 @@ def prefix_of(given: dict[str, Any]) -> str:
 def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any] | None, Proved | None]:
     """The checks, what was counted, and what is proved now; ValueError for an option that is not understood."""
     before, retention_s = now.timestamp() - (seconds(given, "grace") or 0), seconds(given, "retention")
+    max_age_s, last = seconds(given, "max_read_age"), proof(given["last_read"])
     sampled = rounds_of(given["sample"])
     depth = {"catalogue": Depth(), "checksums": Depth(proved, sampled), "full": Depth(proved)}[given["depth"]]
     where = {"host": given["host"], "port": given["port"], "user": given["login_user"], "password": given["login_password"]}
-    checks: list[Check] = []
+    checks = [] if max_age_s is None else [filestore.judge_age(last, now=now, max_age_s=max_age_s)]
     try:
         store: FilestoreBucket | Folder
         if given["bucket"]:

@@ -265,13 +265,19 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
+    GATE_SPEC,
+    PROOF_SPEC,
+    end,
+    finish,
+    proof,
+    refuse_leaks,
+    seconds,
+    utc_now,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
 
-PROOF: dict[str, Any] = {"type": "dict", "options": {"at": {"type": "str", "required": True}, "verdict": {"type": "str", "required": True}}}
 SPEC: dict[str, dict[str, Any]] = {
     "engine": {"type": "str", "choices": ["pgbackrest"], "default": "pgbackrest"},
     "stanza": {"type": "str", "required": True},
@@ -294,19 +300,14 @@ SPEC: dict[str, dict[str, Any]] = {
     "retention": {"type": "dict", "options": {"full": {"type": "int"}, "window": {"type": "str"}}},
     "copies": {"type": "int", "default": 1},
     "max_drill_age": {"type": "str"},
-    "last_drill": PROOF,
+    "last_drill": PROOF_SPEC,
     "max_read_age": {"type": "str"},
-    "last_read": PROOF,
+    "last_read": PROOF_SPEC,
     "expect": {"type": "dict", "options": {"system_id": {"type": "str"}, "version": {"type": "str"}}},
     "timeout": {"type": "str", "default": "PT1M"},
     "checksums_timeout": {"type": "str", "default": "PT6H"},
     **GATE_SPEC,
 }
-
-
-def proof(given: dict[str, str] | None) -> Proof | None:
-    """When something was proved last; ValueError for a time that is not understood."""
-    return Proof(parse_instant(given["at"]), given["verdict"]) if given else None
 
 
 def limits(given: dict[str, Any]) -> Limits:

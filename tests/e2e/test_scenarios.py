@@ -14,6 +14,7 @@ import requests
 import yaml
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
 
+from tests.lab.parts import s3
 from tests.lab.site import wait_for
 from tests.support.estate import QUICK, Estate, freeze, message
 from tests.support.starting import new_release
@@ -125,6 +126,25 @@ def test_s19_a_missed_backup_stops_a_change_until_it_is_made_up_for(estate: Esta
 
     tool.backup(cluster["stanza"])
     code, out = stage(estate, another(change, 1), "plan", "-e", scheduled)
+    assert code == 0, out[-4000:]
+
+
+# -- R087, R090: database and attachments that do not fit together --------------------------------------------------------
+def test_a_lost_attachment_stops_a_change_until_it_is_back(estate: Estate, change_id: str) -> None:
+    """Nothing else shows it: the backups are good, and Odoo serves."""
+    facts, database = estate.site.facts("s3"), estate.tenants["delta"]["database"]
+    ((name,),) = estate.sql("delta", "SELECT min(store_fname) FROM ir_attachment WHERE store_fname IS NOT NULL")
+    bucket, place = s3.client(facts, "admin"), {"Bucket": facts["buckets"]["filestore"], "Key": f"{database}/{name}"}
+    change = estate.change(change_id, "2", tenants="delta", **QUICK)
+    marker = bucket.delete_object(**place)["VersionId"]
+    try:
+        code, out = stage(estate, change, "plan")
+        assert code != 0
+        assert "attachments_present" in message(out)
+        assert name in message(out)
+    finally:
+        bucket.delete_object(**place, VersionId=marker)
+    code, out = stage(estate, change, "plan")
     assert code == 0, out[-4000:]
 
 

@@ -29,6 +29,10 @@ PLAYBOOK = """
   gather_facts: false
   tasks:
     - set_fact: {backup_gate_result: "{{ measured }}"}
+- hosts: change_targets
+  gather_facts: false
+  tasks:
+    - set_fact: {backup_gate_filestore_result: "{{ attachments }}"}
 - hosts: localhost
   connection: local
   gather_facts: false
@@ -73,6 +77,7 @@ class Place:
             "tenant_database_name": "{{ inventory_hostname }}",
             "tenant_current_image": IMAGE,
             "measured": passed("the cluster", CHECKS),
+            "attachments": passed("filestore of {{ inventory_hostname }}", ["attachments_present"]),
             "swept": passed("break-glass", ["break_glass_leftover"]),
             "change_ledger": str(self.root / "ledger"),
             "change_ledger_key": str(self.root / "key.pem"),

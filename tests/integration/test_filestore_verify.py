@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import time
@@ -347,6 +348,14 @@ def test_a_bucket_that_does_not_answer_or_does_not_keep(cluster: dict[str, Any],
     wrong = {**there.where()["s3"], "secret_key": "wrong"}
     assert "Check the secret key" in there.task(s3=wrong)["msg"]
     assert there.look(lock="governance")[0] == {"FILESTORE_NOT_LOCKED"}
+
+
+def test_the_reading_before_has_to_be_young(here: Here) -> None:
+    assert here.look(max_read_age="P7D")[0] == {"FILESTORE_STALE"}, "never read"
+    for days, verdict, codes in ((1, "pass", set()), (8, "pass", {"FILESTORE_STALE"}), (1, "fail", {"FILESTORE_STALE"})):
+        last = {"at": (module.utc_now() - dt.timedelta(days=days)).isoformat(), "verdict": verdict}
+        assert here.look(max_read_age="P7D", last_read=last)[0] == codes
+    assert "option max_read_age" in here.task(max_read_age="a week")["msg"]
 
 
 def test_options_that_do_not_fit(here: Here) -> None:

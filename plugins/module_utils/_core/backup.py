@@ -223,16 +223,17 @@ class Proof:
 def judge_drill(last: Proof | None, *, now: dt.datetime, max_age_s: int) -> Check:
     """Was a restore proved recently?"""
     told = {"check_id": "restore_drill_age_s", "what": "drill", "code": "RESTORE_STALE"}
-    return _proved(last, now=now, max_age_s=max_age_s, hint="Run the playbook restore_drill for this stanza.", **told)
+    return proved_lately(last, now=now, max_age_s=max_age_s, hint="Run the playbook restore_drill for this stanza.", **told)
 
 
 def judge_read(last: Proof | None, *, now: dt.datetime, max_age_s: int) -> Check:
     """Was every file of the repository read, and found to have its checksum, recently?"""
     told = {"check_id": "content_read_age_s", "what": "reading", "code": "READ_STALE"}
-    return _proved(last, now=now, max_age_s=max_age_s, hint="Run the playbook backup_verify for this stanza.", **told)
+    return proved_lately(last, now=now, max_age_s=max_age_s, hint="Run the playbook backup_verify for this stanza.", **told)
 
 
-def _proved(last: Proof | None, *, check_id: str, what: str, now: dt.datetime, max_age_s: int, hint: str, code: str) -> Check:
+def proved_lately(last: Proof | None, *, check_id: str, what: str, now: dt.datetime, max_age_s: int, hint: str, code: str) -> Check:
+    """Did it pass the last time that it was tried, and was that not too long ago?"""
     wanted = f"passed, <= {max_age_s} s ago"
     if last is None:
         return Check(check_id, False, f"no {what}", wanted, hint, code)

@@ -9,11 +9,13 @@ forgets it, so only what is seen on both sides, some time apart, is missing or o
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof, proved_lately
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
 
 LISTED = 20
@@ -145,6 +147,12 @@ def judge(found: Found) -> list[Check]:
         why = f"neither name nor database tells the hash of {len(found.unprovable)} files: {_some(found.unprovable)}"
         checks.append(unknown("attachments_hashed", why, hint="Have Odoo store these attachments anew.", code="FILESTORE_UNPROVABLE"))
     return checks
+
+
+def judge_age(last: Proof | None, *, now: dt.datetime, max_age_s: int) -> Check:
+    """Was every file that the database names proved recently, by a run that reads them?"""
+    told = {"check_id": "filestore_read_age_s", "what": "reading of the filestore", "code": "FILESTORE_STALE"}
+    return proved_lately(last, now=now, max_age_s=max_age_s, hint="Run the playbook backup_verify for this tenant.", **told)
 
 
 def judge_settings(settings: Settings, *, retention_days: int | None, lock: str | None) -> list[Check]:

@@ -24,7 +24,7 @@ DOMAINS = ("application", "infrastructure", "data", "security")
 ENVIRONMENTS = ("development", "staging", "uat", "production")
 FINISH_COHORT, STOP_BEFORE_NEXT_COHORT, ROLL_BACK = OVERRUNS = ("finish_cohort", "stop_before_next_cohort", "roll_back")
 ALWAYS_IN_PRODUCTION = ("calendars", "backup", "wal")
-FRESHNESS = ("freshness.gates", "freshness.backup", "freshness.wal", "freshness.read", "freshness.drill", "freshness.staging")
+FRESHNESS = tuple(f"freshness.{what}" for what in ("gates", "backup", "wal", "read", "drill", "filestore", "staging"))
 DURATIONS = (*FRESHNESS, "approvals.retro", "soak", "window.longest")
 
 
@@ -218,6 +218,7 @@ def for_plan(
         "wal_max_age": freshness["wal"],
         "read_max_age": freshness["read"],
         "drill_max_age": freshness["drill"],
+        "filestore_max_age": freshness["filestore"],
         "staging_max_age": freshness["staging"],
         "approvals": max([approvals["count"], *wanted.values()]),
         "groups": [{"group": group, "count": count} for group, count in sorted(wanted.items())],

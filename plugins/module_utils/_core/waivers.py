@@ -23,6 +23,9 @@ GATES = (
     ("wal_*", "wal"),
     ("content_read_*", "read"),
     ("restore_drill_*", "drill"),
+    ("attachments_*", "filestore"),
+    ("bucket_*", "filestore"),
+    ("filestore*", "filestore"),
     ("rehearsal*", "rehearsal"),
     ("staged_*", "staging"),
     ("source_*", "source"),
@@ -37,7 +40,7 @@ GATES = (
 ALWAYS = ("debts", "break_glass")
 
 CLUSTER_GATES = ("backup", "wal", "read", "drill")
-ALL_GATES = ("calendars", *CLUSTER_GATES, "rehearsal", "source", "staging", "readiness", "workload", "sync_windows", "access")
+ALL_GATES = ("calendars", *CLUSTER_GATES, "filestore", "rehearsal", "source", "staging", "readiness", "workload", "sync_windows", "access")
 
 
 def gate_of(check_id: str) -> str:

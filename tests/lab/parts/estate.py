@@ -118,6 +118,7 @@ def write_inventory(site: Site, root: Path) -> None:
     inventory = root / "inventory"
     for folder in ("group_vars", "host_vars"):
         (inventory / folder).mkdir(parents=True, exist_ok=True)
+    (root / "memory").mkdir(exist_ok=True)
     (root / "calendar.yml").write_text(CALENDAR)
     (inventory / "hosts.ini").write_text(hosts_ini())
     (inventory / "group_vars" / "all.yml").write_text(yaml.safe_dump(common(site, root), sort_keys=False))
@@ -149,6 +150,7 @@ def common(site: Site, root: Path) -> dict[str, Any]:
         "change_calendars": [str(root / "calendar.yml")],
         "change_report_dir": str(root / "reports"),
         "backup_gate_scratch": str(site.root / "drill"),
+        "backup_gate_memory": str(root / "memory"),
         "tenant_url": site.facts("traefik")["url"],
         "tenant_kubeconfig": site.facts("kubernetes")["kubeconfig"],
         "tenant_release_image": site.facts("releases")["releases"]["1"]["image"],

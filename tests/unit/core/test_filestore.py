@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import checks, filestore
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.filestore import Found, Named, Settings, Stored
 
+NOW = dt.datetime(2026, 12, 5, 19, tzinfo=dt.timezone.utc)
 SHA = [hashlib.sha1(str(n).encode()).hexdigest() for n in range(6)]
 NAMES = [f"{sha[:2]}/{sha}" for sha in SHA]
 OLD, NEW, BEFORE = 1000.0, 9000.0, 5000.0
@@ -119,6 +122,22 @@ def test_deleted_ones_can_be_had_again() -> None:
 def test_settings_of_a_bucket(settings: Settings, days: int | None, lock: str | None, code: str) -> None:
     judged = filestore.judge_settings(settings, retention_days=days, lock=lock)
     assert [check.code for check in judged if not check.ok] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
+    ("last", "code"),
+    [
+        pytest.param(None, "FILESTORE_STALE", id="never"),
+        pytest.param(Proof(NOW - dt.timedelta(days=7), "pass"), "", id="just-young-enough"),
+        pytest.param(Proof(NOW - dt.timedelta(days=7, seconds=1), "pass"), "FILESTORE_STALE", id="too-old"),
+        pytest.param(Proof(NOW, "fail"), "FILESTORE_STALE", id="did-not-pass"),
+        pytest.param(Proof(NOW, "unknown"), "FILESTORE_STALE", id="could-not-tell"),
+        pytest.param(Proof(NOW + dt.timedelta(days=1), "pass"), "FILESTORE_STALE", id="from-the-future"),
+    ],
+)
+def test_the_reading_before(last: Proof | None, code: str) -> None:
+    check = filestore.judge_age(last, now=NOW, max_age_s=7 * 86400)
+    assert (check.ok, "" if check.ok else check.code) == (not code, code)
 
 
 def test_told_counts_all_and_names_some() -> None:
