@@ -34,6 +34,7 @@ LADDERS: dict[str, tuple[Any, Any, Any]] = {
     "freshness/wal": ("P1D", "PT2H", "PT1H"),
     "freshness/read": ("P1D", "PT2H", "PT1H"),
     "freshness/drill": ("P2D", "PT24H1M", "PT24H"),
+    "freshness/filestore": ("P2D", "PT24H1M", "PT24H"),
     "freshness/staging": ("P365D", "P90D", "P30D"),
     "approvals/count": (0, 1, 2),
     "approvals/groups": ({}, {"a": 1}, {"a": 2}),
