@@ -27,6 +27,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.back
     judge_schedule,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled, judge_objectives
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of, judge_verify
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_window import (
@@ -49,6 +50,9 @@ class Limits:
     max_wal_age_s: int | None = None
     max_drill_age_s: int | None = None
     last_drill: Proof | None = None
+    max_rto_s: int | None = None
+    max_rpo_s: int | None = None
+    drilled: Drilled | None = None
     max_read_age_s: int | None = None
     last_read: Proof | None = None
     expect: Mapping[str, str] | None = None
@@ -80,6 +84,9 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
         checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
     if limits.max_drill_age_s is not None:
         checks.append(judge_drill(limits.last_drill, now=now, max_age_s=limits.max_drill_age_s))
+    if limits.drilled is not None:
+        size = found["backup"]["size_bytes"] if found["backup"] else None
+        checks += judge_objectives(limits.drilled, size=size, max_rto_s=limits.max_rto_s, max_rpo_s=limits.max_rpo_s)
     if limits.max_read_age_s is not None:
         checks.append(judge_read(limits.last_read, now=now, max_age_s=limits.max_read_age_s))
     return checks, found

@@ -130,6 +130,24 @@ options:
         description: Its verdict.
         type: str
         required: true
+      rto_s:
+        description: In how many seconds it had the cluster back.
+        type: float
+      rpo_s:
+        description: How many seconds of the latest work that lacked.
+        type: float
+      size_bytes:
+        description: How large the backup was that it restored.
+        type: int
+  max_rto:
+    description:
+      - The last restore drill had the cluster back within this ISO 8601 duration, and so would one of today, if a restore takes as long per
+        byte as it did then. Not checked when it is not given.
+    type: str
+  max_rpo:
+    description:
+      - What the last restore drill brought back lacked at most so much of the latest work, ISO 8601. Not checked when it is not given.
+    type: str
   max_read_age:
     description:
       - The last run with O(depth=checksums) must have passed within this ISO 8601 duration. Not checked when it is not given.
@@ -189,9 +207,14 @@ EXAMPLES = r"""
     max_age: P1D
     max_wal_age: PT15M
     max_drill_age: P30D
+    max_rto: PT2H
+    max_rpo: PT15M
     last_drill:
       at: "2026-11-20T03:10:00Z"
       verdict: pass
+      rto_s: 1840.5
+      rpo_s: 42
+      size_bytes: 81205043200
     expect:
       system_id: "7710495708284763597"
       version: "15"
@@ -234,7 +257,7 @@ evidence:
   description:
     - The checks, each with id, ok, observed, expected, hint and code.
     - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
-      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE and TOOL (it could not be told).
+      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO and TOOL (it could not be told).
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "stanza shared", "measured_at": "2026-11-21T05:53:52Z", "checks": [
@@ -266,6 +289,7 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
     PROOF_SPEC,
@@ -278,6 +302,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate impo
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
 
+DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
 SPEC: dict[str, dict[str, Any]] = {
     "engine": {"type": "str", "choices": ["pgbackrest"], "default": "pgbackrest"},
     "stanza": {"type": "str", "required": True},
@@ -300,7 +325,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "retention": {"type": "dict", "options": {"full": {"type": "int"}, "window": {"type": "str"}}},
     "copies": {"type": "int", "default": 1},
     "max_drill_age": {"type": "str"},
-    "last_drill": PROOF_SPEC,
+    "last_drill": {"type": "dict", "options": {**PROOF_SPEC["options"], **DRILLED}},
+    "max_rto": {"type": "str"},
+    "max_rpo": {"type": "str"},
     "max_read_age": {"type": "str"},
     "last_read": PROOF_SPEC,
     "expect": {"type": "dict", "options": {"system_id": {"type": "str"}, "version": {"type": "str"}}},
@@ -318,6 +345,9 @@ def limits(given: dict[str, Any]) -> Limits:
         max_wal_age_s=seconds(given, "max_wal_age"),
         max_drill_age_s=seconds(given, "max_drill_age"),
         last_drill=proof(given["last_drill"]),
+        max_rto_s=seconds(given, "max_rto"),
+        max_rpo_s=seconds(given, "max_rpo"),
+        drilled=Drilled(*(given["last_drill"][name] for name in DRILLED)) if given["last_drill"] else None,
         max_read_age_s=seconds(given, "max_read_age"),
         last_read=proof(given["last_read"]),
         expect={key: value for key, value in (given["expect"] or {}).items() if value},

@@ -191,6 +191,22 @@ def shared_rule(folder: Path) -> dict[str, str]:
     return places
 
 
+# -- S24: two tiers, two strategies ----------------------------------------------------------------------------------------
+def test_s24_each_tier_is_held_to_what_it_was_promised(estate: Estate, change_id: str) -> None:
+    """The treasury was promised to be back in a second, which no restore keeps: only a standby would. Reporting can wait."""
+
+    def promised(policy: dict[str, Any]) -> None:
+        policy["objectives"]["dedicated"]["rto"] = "PT1S"
+
+    treasury, policy = estate.change(change_id, "2", tenants="delta", **QUICK), estate.policy(change_id, promised)
+    code, out = stage(estate, treasury, "plan", *policy)
+    assert code != 0
+    assert "restore_drill_rto_s" in message(out)
+    assert estate.planned(change_id)["plan"]["objectives"]["dedicated"]["rto"] == "PT1S"
+    code, out = stage(estate, another(treasury, 1, tenants="bravo"), "plan", *policy)
+    assert code == 0, out[-4000:]
+
+
 # -- S25: it works, and it went past the gates ---------------------------------------------------------------------------
 def test_s25_a_deployment_that_went_past_the_gates_is_a_failed_release(estate: Estate, change_id: str) -> None:
     release = new_release(estate, change_id, tenants="delta")

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.demand import Decided
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import canonical, sha256
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import strictest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.source import told
 
 PLAN_SCHEMA = 1
@@ -91,6 +93,7 @@ def build_plan(
     """
     modules = list(change["release"]["modules"])
     decided = decided or _as_requested(change, tenants)
+    stanzas = sorted({t.stanza for t in tenants})
     return {
         "schema": PLAN_SCHEMA,
         "change": dict(change),
@@ -99,7 +102,8 @@ def build_plan(
         "policy": dict(policy),
         "cohorts": cohorts(tenants),
         "tenants": {t.name: _tenant_plan(t, change, modules) for t in sorted(tenants, key=lambda t: t.name)},
-        "gate_hosts": {stanza: min(t.name for t in tenants if t.stanza == stanza) for stanza in sorted({t.stanza for t in tenants})},
+        "gate_hosts": {stanza: min(t.name for t in tenants if t.stanza == stanza) for stanza in stanzas},
+        "objectives": {stanza: _objective(policy, [t.tier for t in tenants if t.stanza == stanza]) for stanza in stanzas},
         "steps": [step for step in STEPS if step != "updated" or modules],
         "rollback": {
             "strategy": change["rollback"]["strategy"],
@@ -108,6 +112,12 @@ def build_plan(
             "layers": ["image", "database", "filestore"] if modules else ["image"],
         },
     }
+
+
+def _objective(policy: Mapping[str, Any], tiers: Sequence[str]) -> dict[str, str]:
+    """What the drill of a cluster has to have shown, by the tiers that are changed on it; empty where the policy has no objectives."""
+    found = strictest(policy.get("objectives", {}), tiers)
+    return {**found, "drill": min(found["drill"], policy["drill_max_age"], key=parse_duration)} if found else {}
 
 
 def _as_requested(change: Mapping[str, Any], tenants: Sequence[Tenant]) -> Decided:

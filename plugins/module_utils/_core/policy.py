@@ -16,6 +16,7 @@ from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import canonical, sha256
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import KEYS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.verbs import by_verb, people_errors
 
 # Each is at least what the one before it is: the class of a change is the highest that anything asks for.
@@ -56,7 +57,8 @@ def policy_digest(document: Mapping[str, Any]) -> str:
 # -- what is wrong with one ------------------------------------------------------------------------------------------------
 def judge_policy(document: Mapping[str, Any]) -> list[str]:
     """Every error that only the meaning shows. The document must have passed the schema."""
-    errors = [error for name, one in document["profiles"].items() for error in _profile_errors(name, one)]
+    errors = [error for name, one in document["profiles"].items() for error in _duration_errors(f"profiles.{name}", one, DURATIONS)]
+    errors += [error for tier, one in document.get("objectives", {}).items() for error in _duration_errors(f"objectives.{tier}", one, KEYS)]
     errors += [error for rule in document["rules"] for error in _rule_errors(rule)]
     errors += _unknown_profiles(document)
     errors += people_errors(document)
@@ -67,13 +69,13 @@ def _cells() -> Iterator[tuple[str, str]]:
     return ((change_class, domain) for change_class in CLASSES for domain in DOMAINS)
 
 
-def _profile_errors(name: str, one: Mapping[str, Any]) -> list[str]:
+def _duration_errors(where: str, one: Mapping[str, Any], paths: Sequence[str]) -> list[str]:
     errors = []
-    for path in DURATIONS:
+    for path in paths:
         try:
             parse_duration(_at(one, path))
         except ValueError as exc:
-            errors.append(f"policy.profiles.{name}.{path} is {_at(one, path)!r}: {exc}.")
+            errors.append(f"policy.{where}.{path} is {_at(one, path)!r}: {exc}.")
     return errors
 
 
@@ -229,6 +231,7 @@ def for_plan(
         "overrun": chosen["window"]["overrun"],
         "tolerance": chosen["rollback"]["tolerance"],
         "waivable": list(chosen["waivable"]),
+        "objectives": {tier: dict(one) for tier, one in document.get("objectives", {}).items() if tier in tiers.values()},
         "people": by_verb(document),
     }
 

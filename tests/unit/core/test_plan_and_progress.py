@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,20 @@ def did(name: str, *events: str) -> list[Recorded]:
 def test_cohorts_go_by_number_and_name(plan: dict[str, Any]) -> None:
     assert plan["cohorts"] == [["acme"], ["bravo", "cedar"], ["delta"]]
     assert plan["gate_hosts"] == {"shared": "acme", "dedicated": "delta"}
+
+
+def test_each_cluster_is_held_to_the_strictest_of_its_tenants(change: dict[str, Any], policy: dict[str, Any]) -> None:
+    promised = {
+        "multi_tenant": {"rto": "PT4H", "rpo": "PT1H", "drill": "P90D"},
+        "dedicated": {"rto": "PT2H", "rpo": "PT2H", "drill": "P14D"},
+    }
+    delta = dataclasses.replace(TENANTS[-1], tier="dedicated", stanza="shared")
+    demands = {**policy, "drill_max_age": "P30D", "objectives": promised}
+    mixed = plans.build_plan(change, [*TENANTS[:-1], delta], policy=demands)
+    assert mixed["objectives"] == {"shared": {"rto": "PT2H", "rpo": "PT1H", "drill": "P14D"}}
+    apart = plans.build_plan(change, TENANTS, policy=demands)
+    assert apart["objectives"]["shared"] == {"rto": "PT4H", "rpo": "PT1H", "drill": "P30D"}, "the policy's own age of a drill is shorter"
+    assert plans.build_plan(change, TENANTS, policy={**policy, "objectives": {}})["objectives"] == {"shared": {}, "dedicated": {}}
 
 
 def test_the_digest_does_not_depend_on_the_order_of_the_inventory(

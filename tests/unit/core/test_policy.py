@@ -106,6 +106,7 @@ def test_each_class_differs_from_the_others_in_production(domain: str) -> None:
         pytest.param(
             put("profiles/free/soak", "soon"), "policy.profiles.free.soak is 'soon': duration 'soon' is not understood", id="bad-duration"
         ),
+        pytest.param(put("objectives/dedicated/rto", "soon"), "policy.objectives.dedicated.rto is 'soon'", id="bad-objective"),
         pytest.param(
             put("rules/1/when/sql", ["(drop"]),
             "policy.rules, rule 'destructive or rewriting SQL': sql holds '(drop', which is no regular expression",
@@ -195,12 +196,20 @@ def test_the_keys_that_the_rest_of_the_code_reads(change: dict[str, Any]) -> Non
         "wal_max_age": "PT1H",
         "read_max_age": "P7D",
         "drill_max_age": "P30D",
+        "filestore_max_age": "P7D",
         "tolerance": 1.2,
         "approvals": 1,
     }
     assert {key: found[key] for key in wanted} == wanted
     assert found["cell"] == "normal/application/production"
     assert (found["version"], found["digest"][:7]) == ("2026.1", "sha256:")
+
+
+def test_only_the_objectives_of_its_tiers_are_in_a_plan(change: dict[str, Any]) -> None:
+    assert demanded(change)["objectives"] == {tier: SHIPPED["objectives"][tier] for tier in ("multi_tenant", "dedicated")}
+    without = {key: value for key, value in SHIPPED.items() if key != "objectives"}
+    facts = {"change_class": "normal", "bundled": False, "groups": [], "tiers": {"acme": "multi_tenant"}}
+    assert policy.for_plan(without, change=change, **facts)["objectives"] == {}
 
 
 def test_tenants_with_an_installation_of_their_own_have_a_say(change: dict[str, Any]) -> None:
