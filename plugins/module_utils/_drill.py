@@ -58,7 +58,15 @@ class Drill:
     began: dt.datetime
     checks: list[Check] = field(default_factory=list)
     found: dict[str, Any] = field(
-        default_factory=lambda: {"backup": None, "databases": [], "phases": {}, "rto_s": None, "rpo_s": None, "cleaned": []}
+        default_factory=lambda: {
+            "backup": None,
+            "databases": [],
+            "database_bytes": None,
+            "phases": {},
+            "rto_s": None,
+            "rpo_s": None,
+            "cleaned": [],
+        }
     )
 
     # -- the two ways to run it --------------------------------------------------------------------------------------------
@@ -157,6 +165,7 @@ class Drill:
             self.checks.append(drill.judge_system(instance.control().get("Database system identifier", ""), system.system_id))
             found["rpo_s"] = drill.rpo_s(began=self.began, last_commit=instance.last_commit(), backup_stop=backup.stop)
             there = instance.databases()
+            found["database_bytes"] = instance.size_of_all()
             wanted = [name for name in order.databases if name in there] if order.databases else there
             seen = [instance.look(name) for name in wanted]
             found["databases"] = [database.document() for database in seen]

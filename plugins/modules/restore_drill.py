@@ -174,6 +174,11 @@ databases:
   elements: dict
   sample: [{"name": "acme", "opened": true, "error": "", "size_bytes": 81234567, "integrity": "pg_amcheck", "damage": "",
     "odoo_modules": 14, "seconds": 1.6}]
+database_bytes:
+  description: How large all databases of the restored cluster are together, null when it did not come to that.
+  returned: always
+  type: int
+  sample: 402653184
 cleaned:
   description: Folders of earlier drills that were removed.
   returned: always

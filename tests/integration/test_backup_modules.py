@@ -246,6 +246,7 @@ def test_a_drill_passes_and_measures(repository: Repository, scratch: Path) -> N
     assert found["rpo_s"] >= 0
     assert {"preflight_s", "restore_s", "start_s", "checks_s", "cleanup_s"} <= set(found["phases"])
     assert found["databases"][0]["size_bytes"] > 0
+    assert found["database_bytes"] > found["databases"][0]["size_bytes"]
     assert found["backup"]["label"] == repository.label("I")
 
 

@@ -129,9 +129,13 @@ def canary(m: Maker, **more: Any) -> Args:
     return {"tenant": "acme", "change": CHANGE, **account, **sides, "ready_timeout_s": 0.2, "request_timeout_s": 1, "budget_s": 3, **more}
 
 
-def attachments(m: Maker, **store: Any) -> Args:
+def reader(m: Maker) -> Args:
     login = {"login_password": m.seed("login_password")} if m.keys else {}
-    return {"tenant": "acme", "database": "acme", "host": "127.0.0.1", "port": m.port, **login, "sslmode": "disable", **store}
+    return {"host": "127.0.0.1", "port": m.port, **login, "sslmode": "disable"}
+
+
+def attachments(m: Maker, **store: Any) -> Args:
+    return {"tenant": "acme", "database": "acme", **reader(m), **store}
 
 
 def checkpoint(m: Maker, state: str) -> Args:
@@ -238,6 +242,7 @@ SCENES = [
     Scene("filestore_verify", "cluster", lambda m: attachments(m, path=str(m.place.root)), "postgres"),
     Scene("filestore_verify", "object store", lambda m: attachments(m, bucket="filestore", s3=m.s3("s3")), "s3"),
     Scene("filestore_verify", "memory", lambda m: attachments(m, path=str(m.place.root), depth="checksums", state=str(m.place.root / "m"))),
+    Scene("recovery_check", "cluster", lambda m: {"stanza": "shared", "max_rto": "PT1H", **reader(m)}, "postgres"),
     Scene("tenant_apply", "Kubernetes", kube, "web"),
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),

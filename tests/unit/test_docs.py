@@ -168,7 +168,9 @@ def test_every_key_of_a_policy_and_of_a_catalogue_is_explained() -> None:
 
 
 def test_the_examples_of_a_policy_are_valid(tmp_path: Path) -> None:
-    _path, objectives, people, rules, readiness, _workload, _impact, waivers = (yaml.safe_load(block) for block in blocks(page("policy.md"), "yaml"))
+    _path, objectives, people, rules, readiness, _workload, _impact, waivers = (
+        yaml.safe_load(block) for block in blocks(page("policy.md"), "yaml")
+    )
     (tmp_path / "policy.yml").write_text(yaml.safe_dump({**policy_files.read_policy(), **objectives, **people, **rules}))
     assert policy_files.read_policy(str(tmp_path / "policy.yml"))["rules"] == rules["rules"]
     assert errors_of({**example(), **readiness, **waivers}) == []

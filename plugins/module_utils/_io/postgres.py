@@ -124,6 +124,12 @@ def server_major(connection: psycopg.Connection[Any]) -> int:
     return connection.info.server_version // 10000
 
 
+def size_of_all(connection: psycopg.Connection[Any]) -> int:
+    """Bytes of all databases of the cluster; PostgresError for a role that may not ask for one of them."""
+    rows = connection.execute("SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").fetchone()
+    return int(rows[0]) if rows else 0
+
+
 def clock(connection: psycopg.Connection[Any]) -> dt.datetime:
     """What time it is on the server."""
     row = connection.execute("SELECT extract(epoch FROM clock_timestamp())::float8").fetchone()

@@ -117,6 +117,10 @@ class Instance:
         rows = self.ask("postgres", "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate ORDER BY 1")
         return [row[0] for row in rows]
 
+    def size_of_all(self) -> int:
+        """Bytes of all its databases, as the live cluster tells them."""
+        return int(self.ask("postgres", "SELECT sum(pg_database_size(oid)) FROM pg_database")[0][0])
+
     def last_commit(self) -> dt.datetime | None:
         text = self.ask("postgres", "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())")[0][0]
         return dt.datetime.fromtimestamp(float(text), dt.timezone.utc) if text else None

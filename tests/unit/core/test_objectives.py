@@ -30,6 +30,25 @@ def test_the_strictest_counts(tiers: list[str], wanted: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("drilled", "size", "ok", "observed"),
+    [
+        pytest.param((100, GB), GB, True, 100, id="as-large"),
+        pytest.param((100, GB), GB // 2, True, 100, id="smaller-is-not-taken-to-be-faster"),
+        pytest.param((100, GB), 36 * GB, True, 3600, id="just-in-time"),
+        pytest.param((100, GB), 37 * GB, False, 3700, id="too-large"),
+        pytest.param((3700, GB), GB // 2, False, 3700, id="was-too-slow-before"),
+        pytest.param((None, GB), GB, None, "no drill", id="no-time"),
+        pytest.param((100, None), GB, None, "no drill", id="no-size"),
+        pytest.param((100, 0), GB, None, "no drill", id="of-nothing"),
+    ],
+)
+def test_growth(drilled: tuple[Any, Any], size: int, ok: bool | None, observed: Any) -> None:
+    check = objectives.judge_growth(*drilled, size, max_rto_s=3600)
+    assert check.ok is ok
+    assert check.observed == observed if ok is not None else str(check.observed).startswith(observed)
+
+
+@pytest.mark.parametrize(
     ("last", "size", "limits", "bad"),
     [
         pytest.param(Drilled(3600, 900, GB), GB, (3600, 900), {}, id="just-kept"),
