@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import timeline
@@ -13,8 +16,15 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.chai
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import rfc3339
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.lease import lost
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import Event, draft, sha256
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.report import report
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.report_page import page
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.bundle_store import BundleStore, export_bytes, write_changed
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.bundle_store import (
+    BundleStore,
+    export_bytes,
+    make_folder,
+    write_changed,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.task_file import read_evidence
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger import (
@@ -44,6 +54,7 @@ class ActionModule(ChangeAction):
         "series": {"type": "str"},
         "where": {"type": "dict", "default": {}},
         "dest": {"type": "path"},
+        "report": {"type": "bool", "default": False},
         "tasks_file": {"type": "path"},
     }
     # it may quote what another program said, and a failure must be recorded whatever that was
@@ -80,9 +91,22 @@ class ActionModule(ChangeAction):
         result = gate_result(f"the record of {change}", chain_checks(change, record.chain), at=now, enforce=args["enforce"], **extra)
         if args["state"] != "exported" or result.get("failed"):
             return result
+        reported = self._report(Path(args["dest"]), change, record.chain.events, result) if args["report"] else {"changed": False}
         data = export_bytes(change, record, trust=ledger.trusted(), signer=ledger.signing_key(now))
         exported = write_changed(Path(args["dest"]), f"{change}.bundle.json", data, check_mode=self._task.check_mode)
-        return {**result, **exported, "sha256": sha256(data)}
+        return {**result, **reported, **exported, "changed": reported["changed"] or exported["changed"], "sha256": sha256(data)}
+
+    def _report(self, folder: Path, change: str, events: Sequence[Event], verified: Mapping[str, Any]) -> dict[str, Any]:
+        """The report and its page, in the folder, which is made."""
+        check_mode = self._task.check_mode
+        if not check_mode:
+            make_folder(folder)
+        document = report([SimpleNamespace(**event.as_dict()) for event in events], verified=verified)
+        texts = {"json": json.dumps(document, indent=4, sort_keys=True) + "\n", "html": page(document)}
+        written = [
+            write_changed(folder / f"{change}.{kind}", "", text.encode(), check_mode=check_mode)["changed"] for kind, text in texts.items()
+        ]
+        return {"changed": any(written), "report": document, "lines": document["lines"]}
 
     def _record(self, args: dict[str, Any], ledger: Ledger, now: dt.datetime) -> dict[str, Any]:
         kept = read_evidence(Path(args["tasks_file"])) if args["tasks_file"] else {}

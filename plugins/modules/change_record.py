@@ -81,6 +81,12 @@ options:
       - The file that O(state=exported) writes, or the folder that gets a file C(CHANGE.bundle.json). Required with it.
       - The same record, exported with the same keys by the same release of the collection, has the same bytes.
     type: path
+  report:
+    description:
+      - With O(state=exported), whether the report of the change, C(CHANGE.json), and its page for people, C(CHANGE.html), are written as
+        well. O(dest) is a folder then, and made when it is not there.
+    type: bool
+    default: false
 attributes:
   check_mode:
     support: full
@@ -131,6 +137,16 @@ EXAMPLES = r"""
     change: CHG-2026-0142
     state: exported
     dest: /var/lib/odoo-ops/exports/CHG-2026-0142.bundle.json
+
+- name: Write the report, its page and the whole record of a change
+  odoo_ops.change_control.change_record:
+    ledger: /var/lib/odoo-ops/ledger
+    ledger_key: /etc/odoo-ops/ledger.pem
+    ledger_trusted: /etc/odoo-ops/trusted
+    change: CHG-2026-0142
+    state: exported
+    dest: /var/lib/odoo-ops/reports
+    report: true
 
 - name: Prove that file without the ledger, with the key of who signed it
   odoo_ops.change_control.change_record:
@@ -218,6 +234,11 @@ events:
       previous: null
       subject: 39e79396b52c2cbda1892d0560a8f1f336520dd3caf0e5ae469d8a3abf6086e0
       keyid: 1e21e39a85a53d3a6a00865134514fe71ef31aa7b91b731e59a507b1d41300d9
+report:
+  description: The report that was written, schema 1.
+  returned: O(report=true)
+  type: dict
+  sample: {schema: 1, result: succeeded, approved_by: [approver-1], tenants: {acme: {result: released}}, ledger: {verdict: pass}}
 timeline:
   description: One row for each event that could be proved, in order.
   returned: O(state=shown)
@@ -272,7 +293,7 @@ timeline:
       keyid: 1e21e39a85a53d3a6a00865134514fe71ef31aa7b91b731e59a507b1d41300d9
 lines:
   description: The timeline as text, and what is wrong with the chain.
-  returned: O(state=shown)
+  returned: O(state=shown), O(report=true)
   type: list
   elements: str
   sample:

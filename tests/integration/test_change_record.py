@@ -75,6 +75,21 @@ def test_shown_and_exported(args: dict[str, Any], tmp_path: Path) -> None:
     assert (refused["failed"], refused["verdict"], refused["code"]) == (True, "fail", "BUNDLE_BAD_SIGNATURE")
 
 
+def test_the_report_and_its_page_are_written_beside_the_record(args: dict[str, Any], tmp_path: Path) -> None:
+    run_module("change_record", {**args, "event": "started", "tenant": "acme"})
+    folder = tmp_path / "reports" / "of 2026"
+    what = {**args, "state": "exported", "dest": str(folder), "report": True}
+    assert (run_module("change_record", what, True)["changed"], folder.exists()) == (True, False)
+    first = run_module("change_record", what)
+    assert sorted(path.name for path in folder.iterdir()) == [f"{CHANGE}.bundle.json", f"{CHANGE}.html", f"{CHANGE}.json"]
+    assert json.loads((folder / f"{CHANGE}.json").read_text()) == first["report"]
+    assert (first["report"]["ledger"]["verdict"], first["lines"]) == ("pass", first["report"]["lines"])
+    assert not run_module("change_record", what)["changed"]
+    (folder / f"{CHANGE}.html").write_text("another")
+    assert run_module("change_record", what)["changed"]
+    assert "no folder can be made" in run_module("change_record", {**what, "dest": str(folder / f"{CHANGE}.json" / "x")})["msg"]
+
+
 def test_a_damaged_record_is_shown_and_exported_on_demand_only(args: dict[str, Any], tmp_path: Path) -> None:
     for event in ("planned", "gated", "approved"):
         run_module("change_record", {**args, "event": event})

@@ -118,6 +118,14 @@ def _vouched(bundle: Bundle, trust: Trust, path: Path) -> Trust:
     return Trust(keys, windows)
 
 
+def make_folder(place: Path) -> None:
+    """The folder that is written into; StoreError when something else is there, or it may not be made."""
+    try:
+        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+    except OSError as exc:
+        raise StoreError(f"export {place}: no folder can be made there: {exc.strerror}. Give a path that this user may write to") from exc
+
+
 def write_changed(place: Path, name: str, data: bytes, *, check_mode: bool) -> dict[str, Any]:
     """Writes the bytes to a file, or under the name into a folder, unless they are there: ``path`` and whether it ``changed``."""
     path = place / name if place.is_dir() else place
