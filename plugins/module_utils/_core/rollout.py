@@ -45,19 +45,20 @@ def deployment(obj: Mapping[str, Any], pods: Sequence[Mapping[str, Any]] = ()) -
     if status.get("observedGeneration", 0) < obj["metadata"].get("generation", 0):
         return Readiness(WAITING, "NotObserved", "the controller has not seen this version yet")
     counts = {key: status.get(key) or 0 for key in ("updatedReplicas", "availableReplicas", "replicas")}
-    if counts == {"updatedReplicas": wanted, "availableReplicas": wanted, "replicas": wanted}:
+    if wanted == 0:  # whatever is wrong with the pods of before: they are on their way out
         left = [pod for pod in pods if (pod.get("status") or {}).get("phase") not in ("Succeeded", "Failed")]
-        if wanted == 0 and left:
-            return Readiness(WAITING, "Terminating", f"{len(left)} pods have not ended yet")
+        busy = max(len(left), counts["replicas"])
+        return Readiness(WAITING, "Terminating", f"{busy} pods have not ended yet") if busy else Readiness(DONE)
+    if set(counts.values()) == {wanted}:
         return Readiness(DONE)
     if stuck := stuck_pod(pods):
         return stuck
-    progressing = condition(obj, "Progressing")
-    if progressing.get("reason") == "ProgressDeadlineExceeded" and wanted and not _before_last_write(obj, progressing):
+    asked, progressing, failure = _last_write(obj), condition(obj, "Progressing"), condition(obj, "ReplicaFailure")
+    # the controller gives each rollout at least a second, so one that was late in the second of the write is the one before
+    if progressing.get("reason") == "ProgressDeadlineExceeded" and str(progressing.get("lastUpdateTime", "")) > asked:
         hint = "Look at the pods' events and probes; the old release is still in place."
         return Readiness(FAILED, "ProgressDeadlineExceeded", _last_words(pods) or str(progressing.get("message", "")), hint)
-    failure = condition(obj, "ReplicaFailure")
-    if failure.get("status") == "True":
+    if failure.get("status") == "True" and str(failure.get("lastUpdateTime", "")) >= asked:
         return Readiness(
             FAILED, str(failure.get("reason", "ReplicaFailure")), str(failure.get("message", "")), "Make room in the quota or fix the pod."
         )
@@ -137,12 +138,14 @@ def condition(obj: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
     return found[-1] if found else {}
 
 
-def _before_last_write(obj: Mapping[str, Any], said: Mapping[str, Any]) -> bool:
-    """Whether a condition is older than what was last asked for: the Deployment controller leaves its word on the rollout before
-    in place until the new one comes on (``DeploymentTimedOut`` in kubernetes/pkg/controller/deployment/util). The controller gives
-    each rollout at least a second, so one of the same second is of the rollout before."""
+def _last_write(obj: Mapping[str, Any]) -> str:
+    """When the object was last written by whoever wants something of it, as Kubernetes writes times; empty when it does not tell.
+
+    What is older in its status is about what was wanted before: the Deployment controller leaves a condition in place until the new
+    rollout has come on (``DeploymentTimedOut`` in kubernetes/pkg/controller/deployment/util).
+    """
     written = [str(entry.get("time", "")) for entry in obj["metadata"].get("managedFields") or [] if entry.get("subresource") != "status"]
-    return str(said.get("lastUpdateTime", "")) <= max(written, default="")
+    return max(written, default="")
 
 
 def _replicas(obj: Mapping[str, Any]) -> int:

@@ -46,7 +46,17 @@ def written(obj: dict[str, Any], time: str, subresource: str = "") -> dict[str, 
     return {**obj, "metadata": {**obj["metadata"], "managedFields": entries}}
 
 
-FULL = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"}]}
+FULL = {
+    "conditions": [
+        {
+            "type": "ReplicaFailure",
+            "status": "True",
+            "reason": "FailedCreate",
+            "message": "exceeded quota",
+            "lastUpdateTime": "2026-01-01T00:00:10Z",
+        }
+    ]
+}
 CRASHED = {"exitCode": 1, "message": "INFO start\nTraceback\nImportError: no module x\n"}
 
 
@@ -106,7 +116,18 @@ CRASHED = {"exitCode": 1, "message": "INFO start\nTraceback\nImportError: no mod
         pytest.param(
             written(deployment(**LATE), "00:00:10", "status"), [], "failed", "ProgressDeadlineExceeded", "", id="status-is-no-write"
         ),
-        pytest.param(deployment(wanted=0, **LATE, replicas=1), [], "waiting", "Progressing", "", id="nothing-to-be-late-with"),
+        pytest.param(deployment(wanted=0, **LATE, replicas=1), [], "waiting", "Terminating", "", id="nothing-to-be-late-with"),
+        pytest.param(deployment(wanted=0, **FULL, replicas=1), [], "waiting", "Terminating", "", id="nothing-to-make-room-for"),
+        pytest.param(
+            deployment(wanted=0, replicas=1),
+            [pod(waiting="CrashLoopBackOff")],
+            "waiting",
+            "Terminating",
+            "",
+            id="nothing-that-has-to-start",
+        ),
+        pytest.param(written(deployment(**FULL), "00:00:10"), [], "failed", "FailedCreate", "", id="quota-in-the-second-of-the-write"),
+        pytest.param(written(deployment(**FULL), "00:00:11"), [], "waiting", "Progressing", "", id="quota-of-the-rollout-before"),
         pytest.param(deployment(**FULL), [], "failed", "FailedCreate", "exceeded quota", id="quota"),
         pytest.param({"kind": "Service", "metadata": {}}, [], "done", "", "", id="nothing-to-wait-for"),
         pytest.param({"kind": "Namespace", "metadata": {}, "status": {"phase": "Active"}}, [], "done", "", "", id="namespace"),
