@@ -88,20 +88,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: next((n for n, part in enumerate(ORDER) if part in item.path.parts), len(ORDER)))
 
 
-def quiet_lock(run: int) -> Path:
-    """Of the process that has started the workers."""
-    return Path(tempfile.gettempdir()) / f"odoo-lab-quiet-{run}"
+def quiet_locks(run: int) -> list[Path]:
+    """Of the process that has started the workers: who waits for the second one keeps the first, so that nobody overtakes."""
+    return [Path(tempfile.gettempdir()) / f"odoo-lab-quiet-{run}-{name}" for name in ("turn", "work")]
 
 
 @pytest.fixture(autouse=True)
 def _quiet(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Marked tests measure how fast Odoo is: beside them no other worker keeps a lab busy."""
-    needs_lab, _some = marks(str(request.path.relative_to(ROOT)))
-    if not WORKER or not needs_lab:
+    """Marked tests measure how fast Odoo is: beside them no other worker does anything."""
+    if not WORKER:
         yield
         return
-    with quiet_lock(os.getppid()).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if request.node.get_closest_marker("quiet") else fcntl.LOCK_SH)
+    turn_path, work_path = quiet_locks(os.getppid())
+    with turn_path.open("w") as turn, work_path.open("w") as work:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        fcntl.flock(work, fcntl.LOCK_EX if request.node.get_closest_marker("quiet") else fcntl.LOCK_SH)
+        fcntl.flock(turn, fcntl.LOCK_UN)
         yield
 
 
@@ -133,7 +135,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         except LabError as exc:
             print(f"\n{exc}", file=sys.stderr)
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-    quiet_lock(os.getpid()).unlink(missing_ok=True)
+    for path in quiet_locks(os.getpid()):
+        path.unlink(missing_ok=True)
     SPENT["lab down"] += time.monotonic() - began
 
 

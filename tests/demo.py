@@ -107,7 +107,7 @@ def show_tenants(estate: Estate) -> None:
 
 def take(estate: Estate, change_id: str, story: Story, *, ends_on: str) -> Path:
     """A change from its file to its end, the way people do it: run, sign, run again. Raises Untold unless it ends as told."""
-    change = estate.change(change_id, story.release, verification={"transactions": ["invoice"], "soak_s": 0})
+    change = estate.change(change_id, story.release)
     command = estate.change_command(change)
     print(f"$ ansible-playbook {' '.join(command[1:])}")
     code, steps = watch(estate, command, change_id, f"{change_id}-plan"), estate.steps(change_id)
