@@ -31,6 +31,7 @@ from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger im
     LEDGER_SPEC,
     Ledger,
     LedgerError,
+    newest,
     open_ledger,
     os_user,
     this_holder,
@@ -162,13 +163,5 @@ def _latest_result(args: dict[str, Any], ledger: Ledger) -> dict[str, Any]:
 
 
 def _latest(ledger: Ledger, series: str, event: str, where: dict[str, Any]) -> Event | None:
-    """The newest such event over all records of a series, such as DRILL. Chains are read from the newest id back until one has it."""
-
-    def number(change: str) -> tuple[int, ...]:
-        return tuple(int(part) for part in change.split("-")[1:])
-
-    for change in sorted((c for c in ledger.changes() if c.startswith(f"{series}-")), key=number, reverse=True):
-        for found in reversed(ledger.events(change)):
-            if found.event == event and all(found.evidence.get(key) == value for key, value in where.items()):
-                return found
-    return None
+    matching = (e for e in newest(ledger, series, event) if all(e.evidence.get(key) == value for key, value in where.items()))
+    return next(matching, None)

@@ -28,7 +28,10 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.back
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled, judge_objectives
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_info import UnreadableError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of, judge_verify
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import judge as judge_content
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_window import (
     NO_WINDOW,
@@ -36,7 +39,10 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_
     history_needed,
     judge_wal,
 )
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.decoded import NoDecoderError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, PgbackrestError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest_repository import repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._repository import Reading, read_repository
 
 # Segments may arrive out of order when WAL is pushed in parallel, and expire deletes while we read: what looks wrong is read again.
 READINGS, PAUSE_S = 3, 2.0
@@ -61,11 +67,14 @@ class Limits:
     retention: Retention | None = None
     copies: int = 1
     checksums_s: int | None = None
+    config: str | None = None
+    memory: Proved | None = None
+    rounds: int = 1
     timeout_s: int = 60
 
 
 def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
-    """The checks, and what the gate returns besides: pitr_window, backup, wal."""
+    """The checks, and what the gate returns besides: pitr_window, backup, wal, content; and ``proved``, where there is a memory."""
     found: dict[str, Any] = {"pitr_window": dict(NO_WINDOW), "backup": None, "wal": {}}
     checks: list[Check] = []
     try:
@@ -73,23 +82,29 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
         checks += judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=_present(tool, catalogue), expect=limits.expect)
         newest = catalogue.newest()
         if newest:
-            found["backup"] = _document(catalogue, newest)
+            found["backup"] = document_of(catalogue, newest)
             catalogue, wal = _wal(tool, catalogue, limits, now=now)
             checks += wal.checks
             found.update(pitr_window=wal.window, wal=wal.seen)
             checks += _promised(catalogue, limits, wal.window, now=now)
-            checks += _content(tool, catalogue, limits)
+            checks += _content(tool, catalogue, limits, found)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
         checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
+    return checks, found
+
+
+def judge_proofs(limits: Limits, backup: Mapping[str, Any] | None, *, now: dt.datetime) -> list[Check]:
+    """Whether drill and reading were lately, and within the objectives."""
+    checks = []
     if limits.max_drill_age_s is not None:
         checks.append(judge_drill(limits.last_drill, now=now, max_age_s=limits.max_drill_age_s))
     if limits.drilled is not None:
-        size = found["backup"]["size_bytes"] if found["backup"] else None
+        size = backup["size_bytes"] if backup else None
         checks += judge_objectives(limits.drilled, size=size, max_rto_s=limits.max_rto_s, max_rpo_s=limits.max_rpo_s)
     if limits.max_read_age_s is not None:
         checks.append(judge_read(limits.last_read, now=now, max_age_s=limits.max_read_age_s))
-    return checks, found
+    return checks
 
 
 def _present(tool: Pgbackrest, catalogue: Stanza) -> set[str] | None:
@@ -97,7 +112,8 @@ def _present(tool: Pgbackrest, catalogue: Stanza) -> set[str] | None:
     return tool.manifests(catalogue.name, chain_labels(catalogue), repo=newest.repo) if newest else None
 
 
-def _document(catalogue: Stanza, newest: Backup) -> dict[str, Any]:
+def document_of(catalogue: Stanza, newest: Backup) -> dict[str, Any]:
+    """What the gate returns of a backup."""
     system = catalogue.system(newest)
     return {**newest.document(), "system_id": system.system_id if system else None, "version": system.version if system else None}
 
@@ -130,10 +146,31 @@ def _promised(catalogue: Stanza, limits: Limits, window: Mapping[str, Any], *, n
     return checks
 
 
-def _content(tool: Pgbackrest, catalogue: Stanza, limits: Limits) -> list[Check]:
-    newest = catalogue.newest()
-    if limits.checksums_s is None or newest is None:
+def _content(tool: Pgbackrest, catalogue: Stanza, limits: Limits, found: dict[str, Any]) -> list[Check]:
+    """Every file, in every repository; by pgBackRest itself where only that can read it."""
+    if limits.checksums_s is None:
         return []
-    report = tool.verify(catalogue.name, repo=newest.repo, timeout_s=limits.checksums_s)
-    labels = [b.label for b in catalogue.backups if b.repo == newest.repo]
-    return judge_verify(report, backups=labels, archive_id=catalogue.archive_id(newest))
+    reading, checks, whole = Reading(limits.memory, limits.rounds, time.monotonic() + limits.checksums_s), [], True
+    for repo in sorted({backup.repo for backup in catalogue.backups}):
+        try:
+            read_repository(repository(tool, catalogue.name, repo, limits.config), catalogue, repo, reading)
+        except (UnreadableError, NoDecoderError) as exc:
+            found.setdefault("warnings", []).append(f"repository {repo} is read by pgbackrest verify, all of it each time, because {exc}")
+            checks += _verified(tool, catalogue, repo, limits.checksums_s)
+        except TimeoutError as exc:
+            hint, whole = "Run it again, it goes on from here, or allow more in checksums_timeout.", False
+            checks.append(unknown("content", f"not all of {exc} was read within {limits.checksums_s} s", hint=hint, code="TOOL"))
+            break
+    parts = reading.parts
+    if not all(check.ok for check in judge_content(parts)):  # a backup that expired meanwhile has nothing to prove
+        retained = {f"backup_{backup.label}" for backup in tool.info(catalogue.name).backups}
+        parts = [part for part in parts if part.name in retained or not part.name.startswith("backup_")]
+    found.update(content={part.name: part.told() for part in parts}, proved=reading.proved(whole=whole))
+    return [*judge_content(parts), *checks]
+
+
+def _verified(tool: Pgbackrest, catalogue: Stanza, repo: int, timeout_s: int) -> list[Check]:
+    backups = [backup for backup in catalogue.backups if backup.repo == repo]
+    newest = max(backups, key=lambda backup: (backup.stop, backup.label))
+    report = tool.verify(catalogue.name, repo=repo, timeout_s=timeout_s)
+    return judge_verify(report, backups=[backup.label for backup in backups], archive_id=catalogue.archive_id(newest))

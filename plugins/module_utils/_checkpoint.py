@@ -8,6 +8,7 @@ import datetime as dt
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,17 @@ from ._core.checkpoint import CheckpointError, Keys, Mark, Names
 from ._core.checks import rfc3339
 from ._io import pg_dump, postgres
 from ._io.postgres import Server, connect
-from ._io.s3 import Bucket
+from ._io.s3 import Bucket, Uploaded
 
 Result = dict[str, Any]
-TakeBackup = Callable[[], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Archive:
+    """Where the cluster's backups go. ``ready`` raises when none can be taken, ``take`` returns its label and the position of its end."""
+
+    ready: Callable[[], object]
+    take: Callable[[], tuple[str, str]]
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class Job:
 
 
 # -- present -----------------------------------------------------------------------------------------------------------
-def present(job: Job, *, take_backup: TakeBackup | None, now: Callable[[], dt.datetime], check: bool) -> Result:
+def present(job: Job, *, archive: Archive | None, now: Callable[[], dt.datetime], check: bool) -> Result:
     """The tenant has a complete checkpoint of this change. The manifest is written last: with it, all of it is there."""
     with connect(job.server, read_only=check) as admin:
         _believe_clock(job, admin, now)
@@ -66,7 +74,7 @@ def present(job: Job, *, take_backup: TakeBackup | None, now: Callable[[], dt.da
             core.refuse_damage(found[0], _sizes(job, found[0]))
         step = core.next_present_step(found[1] if found else None, mark)
         if step == "make":
-            found = _make(job, {**properties, "comment": other}, take_backup=take_backup, now=now, check=check)
+            found = _make(job, {**properties, "comment": other}, archive=archive, now=now, check=check)
         if mark is not None and not check:
             postgres.set_comment(admin, job.names.live, other)
         return {"changed": step != "done", "steps": [] if step == "done" else [step], "checkpoint": _told(found)}
@@ -80,27 +88,24 @@ def _believe_clock(job: Job, admin: Any, now: Callable[[], dt.datetime]) -> None
 
 
 def _make(
-    job: Job, properties: dict[str, Any], *, take_backup: TakeBackup | None, now: Callable[[], dt.datetime], check: bool
+    job: Job, properties: dict[str, Any], *, archive: Archive | None, now: Callable[[], dt.datetime], check: bool
 ) -> tuple[dict[str, Any], str] | None:
     with connect(job.server, job.names.live, read_only=True) as tenant:
         tools = job.tools(tenant)
         wanted = postgres.stored_names(tenant)
     files = _inventory(job, wanted)  # before the backup, because a missing file ends it all
+    if archive:
+        archive.ready()
     if check:
         return None
     with connect(job.server) as admin:
         postgres.quiet(admin, job.names.live, within_s=job.sessions_timeout_s)
     at = now()
-    label, position = take_backup() if take_backup else (None, _position(job))
-    with connect(job.server, job.names.live, read_only=True) as tenant, postgres.snapshot(tenant) as snapshot:
-        # The dump and the list of files come from the same state of the database.
-        seen = postgres.stored_names(tenant)
-        files = files if seen == wanted else _inventory(job, seen)
-        job.store.abort_unfinished(job.keys.dump)
-        with pg_dump.Dump(tools, job.server, job.names.live, snapshot=snapshot) as dump:
-            dumped = job.store.upload(job.keys.dump, dump)
-    chunks = _unaltered(job.store.chunks(job.keys.dump, dumped.version_id), job.keys.dump, dumped.sha256)
-    pg_dump.read_whole(tools, chunks, job.keys.dump, timeout_s=job.server.timeout_s)
+    take: Callable[[], tuple[str | None, str]] = archive.take if archive else lambda: (None, _position(job))
+    with ThreadPoolExecutor(1) as beside:  # the tenant is quiet, so that both have the same state
+        backup = beside.submit(take)
+        dumped, files = _dump(job, tools, wanted, files)
+        label, position = backup.result()
     document = {"schema": core.SCHEMA, "database": job.names.live, "bucket": job.files.name, "prefix": job.files_prefix, "files": files}
     listed = job.store.write(job.keys.filestore, core.canonical(document))
     part = {"key": job.keys.dump, "sha256": dumped.sha256, "bytes": dumped.size, "version_id": dumped.version_id}
@@ -120,6 +125,19 @@ def _make(
         },
     }
     return manifest, job.store.write(job.keys.manifest, core.canonical(manifest)).sha256
+
+
+def _dump(job: Job, tools: Path, wanted: list[str], files: list[dict[str, Any]]) -> tuple[Uploaded, list[dict[str, Any]]]:
+    """Stores the dump and reads it back; what was stored, and the files as its state of the database names them."""
+    with connect(job.server, job.names.live, read_only=True) as tenant, postgres.snapshot(tenant) as snapshot:
+        seen = postgres.stored_names(tenant)
+        files = files if seen == wanted else _inventory(job, seen)
+        job.store.abort_unfinished(job.keys.dump)
+        with pg_dump.Dump(tools, job.server, job.names.live, snapshot=snapshot) as dump:
+            dumped = job.store.upload(job.keys.dump, dump)
+    chunks = unaltered(job.store.chunks(job.keys.dump, dumped.version_id), job.keys.dump, dumped.sha256)
+    pg_dump.read_whole(tools, chunks, job.keys.dump, timeout_s=job.server.timeout_s)
+    return dumped, files
 
 
 def _inventory(job: Job, wanted: list[str]) -> list[dict[str, Any]]:
@@ -142,7 +160,7 @@ def _told(found: tuple[dict[str, Any], str] | None) -> dict[str, Any] | None:
     return {**found[0]["checkpoint"], "digest": found[1]} if found else None
 
 
-def _unaltered(chunks: Iterable[bytes], key: str, wanted: str) -> Iterator[bytes]:
+def unaltered(chunks: Iterable[bytes], key: str, wanted: str) -> Iterator[bytes]:
     """Hands the chunks on, and raises at their end, before anybody learns that it is the end, when they are not what was written."""
     seen = hashlib.sha256()
     for chunk in chunks:
@@ -198,7 +216,7 @@ def _make_copy(job: Job, admin: Any, manifest: dict[str, Any], digest: str) -> N
     """The mark comes last: a copy without it is thrown away."""
     names, dump = job.names, manifest["checkpoint"]["dump"]
     postgres.create_hidden(admin, names.copy, manifest["properties"])
-    chunks = _unaltered(job.store.chunks(dump["key"], dump["version_id"]), dump["key"], dump["sha256"])
+    chunks = unaltered(job.store.chunks(dump["key"], dump["version_id"]), dump["key"], dump["sha256"])
     try:
         pg_dump.restore(job.tools(admin), job.server, names.copy, chunks, dump["key"])
     except Exception:

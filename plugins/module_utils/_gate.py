@@ -9,13 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ansible.module_utils import basic
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import PASS, Check, gate
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, refusals
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.secrets import secrets_of_environment
@@ -77,6 +78,12 @@ def end(module: AnsibleModule, result: Mapping[str, Any]) -> NoReturn:
     module.exit_json(**told)
 
 
-def finish(module: AnsibleModule, subject: str, checks: Sequence[Check], *, at: dt.datetime, **extra: Any) -> NoReturn:
-    """Ends a gate module with its result."""
-    end(module, gate_result(subject, checks, at=at, enforce=module.params["enforce"], **extra))
+def run_module(module: AnsibleModule, perform: Callable[[dict[str, Any], bool], dict[str, Any]]) -> NoReturn:
+    """Does the work of a module, given its options and whether it only checks, and ends it. Its ``warnings`` are told as such."""
+    try:
+        result = perform(module.params, module.check_mode)
+    except ChangeError as exc:
+        result = {"failed": True, "msg": str(exc), **exc.facts}
+    for text in result.pop("warnings", ()):
+        module.warn(text)
+    end(module, result)

@@ -18,6 +18,7 @@ description:
     file that came less than O(grace) ago is not called orphaned.
   - Files that nobody names are counted and hurt nobody, so they do not fail the gate.
   - What could not be told gives the verdict V(unknown), which does not pass.
+  - O(login_user) has to be able to read C(ir_attachment).
 requirements:
   - psycopg >= 3.2
   - boto3 >= 1.40, for a bucket
@@ -41,26 +42,6 @@ options:
     description: The tenant's database.
     type: str
     required: true
-  host:
-    description: Address of the cluster. A standby will do.
-    type: str
-    required: true
-  port:
-    description: Port of the cluster.
-    type: int
-    default: 5432
-  login_user:
-    description: A role that may read C(ir_attachment).
-    type: str
-    default: postgres
-  login_password:
-    description: Password of O(login_user).
-    type: str
-  sslmode:
-    description: How the connection to the cluster is protected, as libpq names it.
-    type: str
-    choices: [disable, allow, prefer, require, verify-ca, verify-full]
-    default: prefer
   path:
     description: The directory of the filestore, such as C(/var/lib/odoo/filestore/acme).
     type: path
@@ -70,27 +51,6 @@ options:
   prefix:
     description: Where in the bucket the filestore is. Defaults to the name of the database.
     type: str
-  s3:
-    description: Where and as whom the bucket is read.
-    type: dict
-    default: {}
-    suboptions:
-      endpoint_url:
-        description: Address of the object store; without it that of AWS.
-        type: str
-      access_key:
-        description: Access key.
-        type: str
-      secret_key:
-        description: Secret key.
-        type: str
-      region:
-        description: Region of the bucket.
-        type: str
-        default: us-east-1
-      ca_bundle:
-        description: File of certificates that are trusted.
-        type: path
   depth:
     description:
       - V(catalogue) compares names and sizes. It belongs before every change.
@@ -100,17 +60,6 @@ options:
     type: str
     choices: [catalogue, checksums, full]
     default: catalogue
-  state:
-    description:
-      - The file in which is remembered what was proved, on the machine that this task runs on. Its directory has to be there.
-      - One that is damaged or of another filestore is not believed, with a warning, and everything is read again.
-    type: path
-  sample:
-    description:
-      - How many per cent of what was proved are read again with O(depth=checksums), other ones in each run, because a disk can lose
-        what nobody has written. With V(2) and a run a day each file is read at least every 50 days.
-    type: float
-    default: 2
   grace:
     description: For how long a file may be there before a row of the database names it, ISO 8601.
     type: str
@@ -141,6 +90,9 @@ options:
         type: str
         required: true
 extends_documentation_fragment:
+  - odoo_ops.change_control.s3
+  - odoo_ops.change_control.memory
+  - odoo_ops.change_control.reader
   - odoo_ops.change_control.gate
 seealso:
   - module: odoo_ops.change_control.pg_backup_verify
@@ -221,7 +173,6 @@ filestore:
 """
 
 import datetime as dt
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
@@ -233,35 +184,31 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
     PROOF_SPEC,
-    end,
-    finish,
+    gate_result,
     proof,
     refuse_leaks,
+    run_module,
     seconds,
     utc_now,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server, connect
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.proved_file import load, save
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import connect
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._reader import READER_SPEC, reader
 
 DAY_S = 86400
 SPEC: dict[str, Any] = {
     "tenant": {"type": "str", "required": True},
     "database": {"type": "str", "required": True},
-    "host": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 5432},
-    "login_user": {"type": "str", "default": "postgres"},
-    "login_password": {"type": "str", "no_log": True},
-    "sslmode": {"type": "str", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"], "default": "prefer"},
+    **READER_SPEC,
     "path": {"type": "path"},
     "bucket": {"type": "str"},
     "prefix": {"type": "str"},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
     "depth": {"type": "str", "choices": ["catalogue", "checksums", "full"], "default": "catalogue"},
-    "state": {"type": "path"},
-    "sample": {"type": "float", "default": 2},
+    **MEMORY_SPEC,
     "grace": {"type": "str", "default": "PT1H"},
     "retention": {"type": "str"},
     "lock": {"type": "str", "choices": ["governance", "compliance"]},
@@ -269,12 +216,12 @@ SPEC: dict[str, Any] = {
     "last_read": PROOF_SPEC,
     **GATE_SPEC,
 }
-
-
-def remembered(given: dict[str, Any]) -> tuple[Proved, str]:
-    """What was proved before, and why that begins anew; ChangeError when there is no place for it."""
-    subject = f"filestore of {given['database']} in {given['path'] or '/'.join([given['bucket'], prefix_of(given)])}"
-    return load(Path(given["state"]), subject) if given["state"] else (Proved(subject), "")
+RULES: dict[str, Any] = {
+    "required_one_of": [("path", "bucket")],
+    "mutually_exclusive": [("path", "bucket")],
+    "required_by": {"prefix": "bucket", "retention": "bucket", "lock": "bucket"},
+    "required_if": [("depth", "checksums", ("state",))],
+}
 
 
 def prefix_of(given: dict[str, Any]) -> str:
@@ -287,7 +234,6 @@ def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[li
     max_age_s, last = seconds(given, "max_read_age"), proof(given["last_read"])
     sampled = rounds_of(given["sample"])
     depth = {"catalogue": Depth(), "checksums": Depth(proved, sampled), "full": Depth(proved)}[given["depth"]]
-    where = {"host": given["host"], "port": given["port"], "user": given["login_user"], "password": given["login_password"]}
     checks = [] if max_age_s is None else [filestore.judge_age(last, now=now, max_age_s=max_age_s)]
     try:
         store: FilestoreBucket | Folder
@@ -297,7 +243,7 @@ def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[li
             checks += filestore.judge_settings(store.settings(), retention_days=days, lock=given["lock"])
         else:
             store = Folder(given["path"])
-        with connect(Server(**where, sslmode=given["sslmode"]), given["database"], read_only=True) as database:
+        with connect(reader(given), given["database"], read_only=True) as database:
             found, proved_now = compare(database, store, depth, before=before)
     except ChangeError as exc:
         hint, code = (str(exc.facts.get(key, "")) for key in ("hint", "code"))
@@ -305,36 +251,21 @@ def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[li
     return [*checks, *filestore.judge(found)], filestore.told(found), proved_now
 
 
-def keep(module: AnsibleModule, proved: Proved | None, *, at: dt.datetime) -> None:
-    """Writes the memory. Without it the verdict is as good, and the next run reads more."""
-    if proved is None or not module.params["state"] or module.check_mode:
-        return
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    at, place = utc_now(), given["path"] or f"{given['bucket']}/{prefix_of(given)}"
     try:
-        save(Path(module.params["state"]), proved, at=at)
-    except OSError as exc:
-        module.warn(f"what was proved cannot be remembered in {module.params['state']}: {exc.strerror}")
+        proved, warnings = remembered(given, f"filestore of {given['database']} in {place}")
+        checks, found, proved_now = look(given, proved, now=at)
+    except ValueError as exc:
+        raise ChangeError(str(exc)) from exc
+    warnings += [] if check else keep(given, proved_now, at=at)
+    subject = f"filestore of {given['tenant']}"
+    return gate_result(subject, checks, at=at, enforce=given["enforce"], filestore=found, warnings=warnings)
 
 
 def main() -> None:
     refuse_leaks(SPEC)
-    module = AnsibleModule(
-        argument_spec=SPEC,
-        supports_check_mode=True,
-        required_one_of=[("path", "bucket")],
-        mutually_exclusive=[("path", "bucket")],
-        required_by={"prefix": "bucket", "retention": "bucket", "lock": "bucket"},
-        required_if=[("depth", "checksums", ("state",))],
-    )
-    at = utc_now()
-    try:
-        proved, anew = remembered(module.params)
-        if anew:
-            module.warn(anew)
-        checks, found, proved_now = look(module.params, proved, now=at)
-    except (ChangeError, ValueError) as exc:
-        end(module, {"failed": True, "msg": str(exc)})
-    keep(module, proved_now, at=at)
-    finish(module, f"filestore of {module.params['tenant']}", checks, at=at, filestore=found)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True, **RULES), perform)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,8 @@ description:
   - Does the same business transactions on a baseline (old release) and a canary (new release) of one tenant, in interleaved
     pairs and random order, and judges errors and speed of every step.
   - Login (web session and own user), invoice (create, post, reverse) and timesheet (create, delete), each step timed by itself.
+    An invoice is set back to draft and posted again twice, and the median counts, because posting is short and noisy. The canary's
+    journal must not be locked with hashes.
   - The judge looks after every pair and stops as soon as it knows. The probability of a false C(fail) over all steps is at
     most O(alpha), and so is the probability of a false C(pass) of a step that is as slow as O(tolerance) allows.
   - Writes only into the tenant's canary company, as a user who sees no other company, and takes everything back. What a killed
@@ -273,25 +275,16 @@ ready_s:
   sample: {"baseline": 0.03, "canary": 1.2}
 """
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
-    GATE_SPEC,
-    end,
-    finish,
-    gate_result,
-    refuse_leaks,
-    utc_now,
-)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
-
-if TYPE_CHECKING:
-    import datetime as dt
 
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
@@ -323,6 +316,7 @@ SPEC: dict[str, Any] = {
     "ca_path": {"type": "path"},
     **GATE_SPEC,
 }
+RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",))]}
 NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "ready_s": {}}
 
 
@@ -368,29 +362,27 @@ def measured(run: Run) -> dict[str, Any]:
     }
 
 
-def predict(module: AnsibleModule, subject: str, at: dt.datetime) -> NoReturn:
-    """Check mode: a canary without transactions has seen nothing."""
-    check = unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")
-    said = "Check mode: no transaction was done, so nothing is known."
-    end(module, gate_result(subject, [check], at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING))
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    at, subject = utc_now(), f"tenant {given['tenant']}"
+    if why := limits_wrong(given):
+        raise ChangeError(f"{subject}: {why}")
+    if check:  # a canary without transactions has seen nothing
+        checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
+        said = "Check mode: no transaction was done, so nothing is known."
+        return gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING)
+    try:
+        run = carry_out(sides_of(given), plan_of(given))
+    except OdooError as exc:
+        code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
+        checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
+        said = f"The canary could not run: {exc}"
+        return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)
+    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], **measured(run))
 
 
 def main() -> None:
     refuse_leaks(SPEC)
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True, required_if=[("mode", "compare", ("baseline",))])
-    params, at = module.params, utc_now()
-    subject = f"tenant {params['tenant']}"
-    if why := limits_wrong(params):
-        end(module, {"failed": True, "msg": f"{subject}: {why}"})
-    if module.check_mode:
-        predict(module, subject, at)
-    try:
-        run = carry_out(sides_of(params), plan_of(params))
-    except OdooError as exc:
-        code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
-        checks: list[Check] = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
-        finish(module, subject, checks, at=at, stopped="error", sentence=f"The canary could not run: {exc}", **NOTHING)
-    finish(module, subject, [*run.judgement.checks, *run.extra], at=at, **measured(run))
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True, **RULES), perform)
 
 
 if __name__ == "__main__":

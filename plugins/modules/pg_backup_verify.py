@@ -15,8 +15,10 @@ description:
     of the right server, and have all that it builds upon.
   - Computes from the listing whether the archived WAL is without a gap from the oldest retained backup to the newest segment, over
     timelines, because pgBackRest's own commands C(info), C(check) and C(verify) do not report a segment that was deleted in mid chain.
-  - With O(depth=checksums) every file of the repository is read and its checksum compared. C(pgbackrest verify) exits 0 on a corrupt
-    repository, so its report is read and its exit code is not believed.
+  - With O(depth=checksums) and O(depth=full) the files of every repository are read and compared with the checksums that pgBackRest
+    wrote down. A repository in a folder of this host, which O(config) names, is read directly, every other one through pgBackRest.
+  - What only pgBackRest can read, such as blocks without checksums or a compression without its Python package, C(pgbackrest verify)
+    reads, all of it each time, with a warning. It exits 0 on a corrupt repository, so its report is read and its exit code is not believed.
   - Returns the window in which any instant can be restored.
   - What could not be told gives the verdict V(unknown), which does not pass.
 attributes:
@@ -32,14 +34,22 @@ attributes:
     support: full
 options:
   engine:
-    description: What wrote the backups.
+    description:
+      - What wrote the backups.
+      - V(dump) is for dumps of one database by M(odoo_ops.change_control.tenant_dump), which are proved by their manifests. Options about
+        WAL and copies have no meaning then, and each dump is a full backup.
     type: str
-    choices: [pgbackrest]
+    choices: [pgbackrest, dump]
     default: pgbackrest
   stanza:
-    description: The stanza of the cluster.
+    description: The stanza of the cluster. Required with O(engine=pgbackrest).
     type: str
-    required: true
+  database:
+    description: The database whose dumps these are. Required with O(engine=dump).
+    type: str
+  location:
+    description: Where the dumps lie, a directory of the host or C(s3://bucket/prefix). Required with O(engine=dump).
+    type: str
   config:
     description: Path of pgBackRest's configuration file. Without it pgBackRest, or the wrapper in O(command), uses its own.
     type: path
@@ -52,9 +62,11 @@ options:
   depth:
     description:
       - V(catalogue) reads the catalogue and the listing of the archive. It takes seconds and belongs before every change.
-      - V(checksums) also reads the content of the whole repository.
+      - V(checksums) also reads the content of the whole repository; with O(state) only what was not proved since it was written, and
+        O(sample) of what was.
+      - V(full) reads all of it, and remembers it in O(state), if that is given.
     type: str
-    choices: [catalogue, checksums]
+    choices: [catalogue, checksums, full]
     default: catalogue
   max_age:
     description: The newest backup may not have ended longer ago than this ISO 8601 duration.
@@ -184,6 +196,8 @@ options:
     type: str
     default: PT6H
 extends_documentation_fragment:
+  - odoo_ops.change_control.s3
+  - odoo_ops.change_control.memory
   - odoo_ops.change_control.gate
 seealso:
   - module: odoo_ops.change_control.restore_drill
@@ -275,6 +289,16 @@ backup:
   sample: {"label": "20261121-054120F", "type": "full", "start": "2026-11-21T05:41:20Z", "stop": "2026-11-21T05:41:21Z",
     "lsn": {"start": "0/2000028", "stop": "0/2000100"}, "wal": {"start": "000000010000000000000002", "stop": "000000010000000000000002"},
     "size_bytes": 22992580, "references": [], "repo": 1, "system_id": "7710495708284763597", "version": "15"}
+content:
+  description:
+    - For each part that was read, how many files it has, how many were read, of how many bytes, and remembered, and the first names of
+      those that are not as they should be.
+    - Parts are C(documents_REPO), C(backup_LABEL) and C(wal_ARCHIVE).
+  returned: with O(depth=checksums) and O(depth=full)
+  type: dict
+  sample: {"documents_1": {"files": 4, "read": 4, "remembered": 0, "read_bytes": 0},
+    "backup_20261121-054120F": {"files": 14, "read": 2, "remembered": 10, "read_bytes": 53021,
+      "corrupt": {"count": 1, "names": ["backup/shared/20261121-054120F/bundle/2: pg_data/base/5/1259"]}}}
 wal:
   description: What the archive holds, with the first gaps. Empty when it was not read.
   returned: always
@@ -284,31 +308,42 @@ wal:
     "gaps": [{"first": "000000010000000000000005", "last": "000000010000000000000005", "count": 1}]}
 """
 
+from dataclasses import replace
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_proofs, judge_repository
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import rounds_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._dumps import judge_dumps
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
     PROOF_SPEC,
-    end,
-    finish,
+    gate_result,
     proof,
     refuse_leaks,
+    run_module,
     seconds,
     utc_now,
 )
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import store_at
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
 
 DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
 SPEC: dict[str, dict[str, Any]] = {
-    "engine": {"type": "str", "choices": ["pgbackrest"], "default": "pgbackrest"},
-    "stanza": {"type": "str", "required": True},
+    "engine": {"type": "str", "choices": ["pgbackrest", "dump"], "default": "pgbackrest"},
+    "stanza": {"type": "str"},
+    "database": {"type": "str"},
+    "location": {"type": "str"},
+    "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
     "config": {"type": "path"},
     "command": {"type": "path", "default": "pgbackrest"},
-    "depth": {"type": "str", "choices": ["catalogue", "checksums"], "default": "catalogue"},
+    "depth": {"type": "str", "choices": ["catalogue", "checksums", "full"], "default": "catalogue"},
+    **MEMORY_SPEC,
     "max_age": {"type": "str", "default": "P1DT2H"},
     "max_wal_age": {"type": "str"},
     "wal_from": {"type": "str", "choices": ["oldest", "newest"], "default": "oldest"},
@@ -335,6 +370,9 @@ SPEC: dict[str, dict[str, Any]] = {
     "checksums_timeout": {"type": "str", "default": "PT6H"},
     **GATE_SPEC,
 }
+RULES: dict[str, Any] = {"required_if": [("engine", "pgbackrest", ("stanza",)), ("engine", "dump", ("database", "location"))]}
+OF_PGBACKREST = ("stanza", "config", "max_wal_age")
+"""Options that say nothing about dumps."""
 
 
 def limits(given: dict[str, Any]) -> Limits:
@@ -355,22 +393,40 @@ def limits(given: dict[str, Any]) -> Limits:
         schedule=parse_schedule(given["schedule"]) if given["schedule"] else None,
         retention=Retention(given["retention"]["full"], seconds(given["retention"], "window")) if given["retention"] else None,
         copies=given["copies"],
-        checksums_s=(seconds(given, "checksums_timeout") or 0) if given["depth"] == "checksums" else None,
+        checksums_s=None if given["depth"] == "catalogue" else seconds(given, "checksums_timeout") or 0,
+        config=given["config"],
+        rounds=1 if given["depth"] == "full" else rounds_of(given["sample"]),
         timeout_s=seconds(given, "timeout") or 0,
     )
 
 
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    at = utc_now()
+    dumps = given["engine"] == "dump"
+    if dumps and (odd := [name for name in OF_PGBACKREST if given[name]] + (["copies"] if given["copies"] > 1 else [])):
+        raise ChangeError(f"{', '.join(odd)} given, wanted only what has a meaning for dumps. Leave out, or set engine to pgbackrest.")
+    store = store_at(given["location"], given["s3"]) if dumps else None
+    subject = f"dumps of {given['database']} at {store}" if dumps else f"stanza {given['stanza']}"
+    try:
+        memory, warnings = remembered(given, subject if dumps else f"repositories of {subject}")
+        wanted = replace(limits(given), memory=memory if given["state"] else None)
+    except ValueError as exc:
+        raise ChangeError(str(exc)) from exc
+    if store:
+        checks, found = judge_dumps(store, given["database"], wanted, now=at)
+    else:
+        tool = Pgbackrest(command_of(given["command"], given["config"]), timeout_s=wanted.timeout_s)
+        checks, found = judge_repository(tool, given["stanza"], wanted, now=at)
+    checks += judge_proofs(wanted, found["backup"], now=at)
+    warnings += found.pop("warnings", [])
+    proved = found.pop("proved", None)
+    warnings += [] if check else keep(given, proved, at=at)
+    return gate_result(subject, checks, at=at, enforce=given["enforce"], warnings=warnings, **found)
+
+
 def main() -> None:
     refuse_leaks(SPEC)
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    at, given = utc_now(), module.params
-    try:
-        wanted = limits(given)
-    except ValueError as exc:
-        end(module, {"failed": True, "msg": str(exc)})
-    command = command_of(given["command"], given["config"])
-    checks, found = judge_repository(Pgbackrest(command, timeout_s=wanted.timeout_s), given["stanza"], wanted, now=at)
-    finish(module, f"stanza {given['stanza']}", checks, at=at, **found)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True, **RULES), perform)
 
 
 if __name__ == "__main__":

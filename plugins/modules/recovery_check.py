@@ -14,6 +14,7 @@ description:
   - Asks a cluster for the size of all its databases, and takes a restore to last as long per byte as it did in the last drill.
   - To be asked after a change, because a migration can make a database so much larger that what its users were promised cannot be kept.
   - What could not be told gives the verdict V(unknown), which does not pass.
+  - O(login_user) has to be able to ask for the size of every database, such as a superuser or a member of C(pg_read_all_stats).
 requirements:
   - psycopg >= 3.2
 attributes:
@@ -32,26 +33,6 @@ options:
     description: The stanza of the cluster, for the messages.
     type: str
     required: true
-  host:
-    description: Address of the cluster. A standby will do.
-    type: str
-    required: true
-  port:
-    description: Port of the cluster.
-    type: int
-    default: 5432
-  login_user:
-    description: A role that may ask for the size of every database, such as a superuser or a member of C(pg_read_all_stats).
-    type: str
-    default: postgres
-  login_password:
-    description: Password of O(login_user).
-    type: str
-  sslmode:
-    description: How the connection to the cluster is protected, as libpq names it.
-    type: str
-    choices: [disable, allow, prefer, require, verify-ca, verify-full]
-    default: prefer
   max_rto:
     description: Within this ISO 8601 duration the cluster has to be back.
     type: str
@@ -67,6 +48,7 @@ options:
         description: How large all databases of the restored cluster were together.
         type: int
 extends_documentation_fragment:
+  - odoo_ops.change_control.reader
   - odoo_ops.change_control.gate
 seealso:
   - module: odoo_ops.change_control.restore_drill
@@ -113,39 +95,44 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import judge_growth
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, end, finish, refuse_leaks, seconds, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server, connect, size_of_all
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
+    GATE_SPEC,
+    gate_result,
+    refuse_leaks,
+    run_module,
+    seconds,
+    utc_now,
+)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import connect, size_of_all
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._reader import READER_SPEC, reader
 
 SPEC: dict[str, Any] = {
     "stanza": {"type": "str", "required": True},
-    "host": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 5432},
-    "login_user": {"type": "str", "default": "postgres"},
-    "login_password": {"type": "str", "no_log": True},
-    "sslmode": {"type": "str", "choices": ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"], "default": "prefer"},
+    **READER_SPEC,
     "max_rto": {"type": "str", "required": True},
     "last_drill": {"type": "dict", "options": {"rto_s": {"type": "float"}, "database_bytes": {"type": "int"}}},
     **GATE_SPEC,
 }
 
 
-def main() -> None:
-    refuse_leaks(SPEC)
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    at, given, size = utc_now(), module.params, None
-    drill = given["last_drill"] or {}
+def perform(given: dict[str, Any], _check: bool) -> dict[str, Any]:
+    at, size, drill = utc_now(), None, given["last_drill"] or {}
     try:
         max_rto_s = seconds(given, "max_rto") or 0
     except ValueError as exc:
-        end(module, {"failed": True, "msg": str(exc)})
-    server = Server(given["host"], given["port"], given["login_user"], given["login_password"], sslmode=given["sslmode"])
+        raise ChangeError(str(exc)) from exc
     try:
-        with connect(server, read_only=True) as cluster:
+        with connect(reader(given), read_only=True) as cluster:
             size = size_of_all(cluster)
-        check = judge_growth(drill.get("rto_s"), drill.get("database_bytes"), size, max_rto_s=max_rto_s)
+        found = judge_growth(drill.get("rto_s"), drill.get("database_bytes"), size, max_rto_s=max_rto_s)
     except ChangeError as exc:
-        check = unknown("recovery_estimate_s", str(exc), hint="", code=str(exc.facts.get("code", "POSTGRES")))
-    finish(module, f"recovery of stanza {given['stanza']}", [check], at=at, database_bytes=size)
+        found = unknown("recovery_estimate_s", str(exc), hint="", code=str(exc.facts.get("code", "POSTGRES")))
+    return gate_result(f"recovery of stanza {given['stanza']}", [found], at=at, enforce=given["enforce"], database_bytes=size)
+
+
+def main() -> None:
+    refuse_leaks(SPEC)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True), perform)
 
 
 if __name__ == "__main__":

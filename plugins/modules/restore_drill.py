@@ -34,10 +34,23 @@ attributes:
     support: full
 options:
   kind:
-    description: V(restore) restores the newest backup up to the end of the archived WAL.
+    description:
+      - V(restore) restores the newest backup up to the end of the archived WAL.
+      - V(pitr) goes back to an instant, from the newest backup that had ended by then. The copy has to have all that was committed by
+        then and nothing later; the last transaction that was repeated and the first one that was not tell, so that nothing has to be
+        written to the source before. O(max_rpo) has no meaning then.
+      - V(single_tenant) brings back the one database in O(databases) out of a backup of the whole cluster. The others are not read from
+        the repository. The database is then dumped and restored next to itself, as it would be into the cluster in use, every table
+        has to have as many rows there, and O(max_rto) holds until then. O(target) may be given.
     type: str
-    choices: [restore]
+    choices: [restore, pitr, single_tenant]
     default: restore
+  target:
+    description:
+      - The instant to go back to with O(kind=pitr) and O(kind=single_tenant), as RFC 3339 with an offset. By default O(kind=pitr) draws
+        one between the oldest and the newest backup, so that the whole window is proved over time.
+      - A transaction after it has to be in the archive, else the verdict is V(unknown).
+    type: str
   stanza:
     description: The stanza of the cluster.
     type: str
@@ -54,7 +67,8 @@ options:
   scratch:
     description:
       - Folder below which the drill makes its own. It has to belong to the user of the task or to root, and nobody else may write it.
-      - It needs 1.2 times the size of the cluster. It is made when it is not there.
+      - It needs 1.2 times the size of the cluster, with O(kind=single_tenant) 3.6 times that of the database. It is made when it is not
+        there.
     type: path
     default: /var/tmp/odoo-restore-drill
   run_as:
@@ -70,12 +84,16 @@ options:
     type: str
     default: postgres
   databases:
-    description: Databases that must be there and are looked at. By default all that accept connections, templates aside.
+    description:
+      - Databases that must be there and are looked at. By default all that accept connections, templates aside.
+      - Exactly one with O(kind=single_tenant).
     type: list
     elements: str
     default: []
   max_rto:
-    description: From the start to the first accepted connection at most this ISO 8601 duration may pass. Not judged when not given.
+    description:
+      - From the start to the first accepted connection at most this ISO 8601 duration may pass, with O(kind=single_tenant) to the end of
+        what brings the database back. Not judged when not given.
     type: str
   max_rpo:
     description:
@@ -110,6 +128,21 @@ EXAMPLES = r"""
     max_rpo: PT5M
   register: drill
 
+- name: It can be brought back to the instant before the accident
+  odoo_ops.change_control.restore_drill:
+    stanza: shared
+    config: /etc/pgbackrest/pgbackrest.conf
+    kind: pitr
+    target: "2026-11-21T09:14:00+01:00"
+
+- name: One tenant alone can be brought back out of the shared cluster
+  odoo_ops.change_control.restore_drill:
+    stanza: shared
+    config: /etc/pgbackrest/pgbackrest.conf
+    kind: single_tenant
+    databases: [acme]
+    max_rto: PT30M
+
 - name: Hand it to the gate that wants a fresh drill
   odoo_ops.change_control.pg_backup_verify:
     stanza: shared
@@ -139,22 +172,32 @@ msg:
 evidence:
   description:
     - The checks, each with id, ok, observed, expected, hint and code.
-    - Codes are NO_BACKUP, DISK, VERSION, RESTORE, OPEN, ISOLATION, SYSTEM_ID, DATABASE, CORRUPT, ODOO, RTO, RPO, CLEANUP, BUSY (another
-      drill runs), INTERRUPTED, CHECK_MODE and TOOL (it could not be told).
+    - Codes are NO_BACKUP, DISK, VERSION, RESTORE, OPEN, ISOLATION, SYSTEM_ID, DATABASE, CORRUPT, ODOO, RTO, RPO, PITR, PITR_END (nothing
+      was archived after the instant), EXPORT, ROWS, CLEANUP, BUSY (another drill runs), INTERRUPTED, CHECK_MODE and TOOL (it could not
+      be told).
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "restore drill of stanza shared", "measured_at": "2026-11-21T03:10:00Z", "checks": [
     {"id": "rto_s", "ok": true, "observed": 4.1, "expected": "<= 3600", "hint": "Restore from nearer or faster storage.", "code": "RTO"}]}
 rto_s:
-  description: Seconds from the start of the drill to the first accepted connection, null when it did not come to that.
+  description:
+    - Seconds from the start of the drill to the first accepted connection, with O(kind=single_tenant) until the database is back.
+    - Null when it did not come to that.
   returned: always
   type: float
   sample: 4.1
 rpo_s:
-  description: Seconds from the last transaction that came back to the start of the drill, null when it did not come to that.
+  description:
+    - Seconds from the last transaction that came back to the start of the drill.
+    - Null with O(kind=pitr) or O(target), and when it did not come to that.
   returned: always
   type: int
   sample: 42
+instant:
+  description: The instant to which it went back, null when to the end of what is archived.
+  returned: always
+  type: str
+  sample: "2026-11-21T08:14:00Z"
 phases:
   description: Seconds of each phase.
   returned: always
@@ -192,20 +235,22 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Interrupted, Order, processors
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
-    end,
-    finish,
     gate_result,
     refuse_leaks,
+    run_module,
     seconds,
     utc_now,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import command_of
 
 SPEC: dict[str, dict[str, Any]] = {
-    "kind": {"type": "str", "choices": ["restore"], "default": "restore"},
+    "kind": {"type": "str", "choices": ["restore", "pitr", "single_tenant"], "default": "restore"},
+    "target": {"type": "str"},
     "stanza": {"type": "str", "required": True},
     "config": {"type": "path"},
     "command": {"type": "path", "default": "pgbackrest"},
@@ -224,7 +269,12 @@ SPEC: dict[str, dict[str, Any]] = {
 
 def order(given: dict[str, Any]) -> Order:
     """The options as the drill wants them; ValueError for one that is not understood."""
-
+    kind, databases = given["kind"], given["databases"]
+    if given["target"] and kind == "restore":
+        raise ValueError(f"target is {given['target']}, and kind is {kind}. Set kind to pitr or single_tenant, or leave target out.")
+    if kind == "single_tenant" and len(databases) != 1:
+        raise ValueError(f"databases is {databases}, wanted exactly one with kind single_tenant: the database of the tenant.")
+    to_instant = kind == "pitr" or given["target"]
     return Order(
         stanza=given["stanza"],
         command=command_of(given["command"], given["config"]),
@@ -232,35 +282,40 @@ def order(given: dict[str, Any]) -> Order:
         run_as=given["run_as"],
         pg_bin=given["pg_bin"],
         login=given["login_user"],
-        databases=given["databases"],
+        databases=databases,
         max_rto_s=seconds(given, "max_rto"),
-        max_rpo_s=seconds(given, "max_rpo"),
+        max_rpo_s=None if to_instant else seconds(given, "max_rpo"),
         timeout_s=seconds(given, "timeout") or 1,
         processes=max(1, given["processes"] or processors()),
+        kind=kind,
+        target=parse_instant(given["target"]) if given["target"] else None,
     )
 
 
-def main() -> None:
-    refuse_leaks(SPEC)
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    at, subject = utc_now(), f"restore drill of stanza {module.params['stanza']}"
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    at, subject = utc_now(), f"restore drill of stanza {given['stanza']}"
     try:
-        drill = Drill(order(module.params), began=at)
+        drill = Drill(order(given), began=at)
     except ValueError as exc:
-        end(module, {"failed": True, "msg": str(exc)})
-    if module.check_mode:
+        raise ChangeError(str(exc)) from exc
+    if check:
         would = drill.predict()
-        if all(check.ok for check in drill.checks):
+        if all(one.ok for one in drill.checks):
             nothing = unknown("restored", would, hint="Run it without check mode.", code="CHECK_MODE")
             result = gate_result(subject, [*drill.checks, nothing], at=at, enforce=False, **drill.found)
-            end(module, {**result, "msg": f"{subject}: {would}."})
-        finish(module, subject, drill.checks, at=at, **drill.found)
+            return {**result, "msg": f"{subject}: {would}."}
+        return gate_result(subject, drill.checks, at=at, enforce=given["enforce"], **drill.found)
     try:
         drill.run()
     except Interrupted as exc:
         ended = unknown("finished", f"ended by {exc}", hint="What it had made is removed; run it again.", code="INTERRUPTED")
-        end(module, {**gate_result(subject, [*drill.checks, ended], at=utc_now(), enforce=False, **drill.found), "failed": True})
-    finish(module, subject, drill.checks, at=utc_now(), **drill.found)
+        return {**gate_result(subject, [*drill.checks, ended], at=utc_now(), enforce=False, **drill.found), "failed": True}
+    return gate_result(subject, drill.checks, at=utc_now(), enforce=given["enforce"], **drill.found)
+
+
+def main() -> None:
+    refuse_leaks(SPEC)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True), perform)
 
 
 if __name__ == "__main__":

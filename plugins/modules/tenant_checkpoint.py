@@ -256,7 +256,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils import _checkpoint as checkpoint
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checkpoint import keys, names
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import end, refuse_leaks, utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
@@ -287,6 +287,7 @@ SPEC: dict[str, Any] = {
     "sessions_timeout_s": {"type": "int", "default": 150},
     "busy_timeout_s": {"type": "int", "default": 600},
 }
+RULES: dict[str, Any] = {"required_if": [("state", state, ("destination", "filestore")) for state in ("present", "restored")]}
 
 
 def job_of(given: dict[str, Any]) -> checkpoint.Job:
@@ -309,13 +310,17 @@ def job_of(given: dict[str, Any]) -> checkpoint.Job:
     )
 
 
-def backup_of(given: dict[str, Any]) -> tuple[str, str]:
+def archive_of(given: dict[str, Any]) -> checkpoint.Archive:
     tool = Pgbackrest([given["pgbackrest"]])
+    return checkpoint.Archive(ready=lambda: tool.info(given["stanza"]), take=lambda: backup_of(tool, given))
+
+
+def backup_of(tool: Pgbackrest, given: dict[str, Any]) -> tuple[str, str]:
     label = tool.backup(given["stanza"], "incr", timeout_s=given["backup_timeout_s"], busy_timeout_s=given["busy_timeout_s"])
     return label, next(found.lsn_stop for found in tool.info(given["stanza"]).backups if found.label == label)
 
 
-def perform(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     job = job_of(given)
     if given["state"] == "restored":
         return checkpoint.restored(job, check=check)
@@ -323,23 +328,12 @@ def perform(given: dict[str, Any], *, check: bool) -> dict[str, Any]:
         return checkpoint.absent(job, check=check)
     if given["backup"] and not given["stanza"]:
         raise ChangeError("stanza is not given, wanted the cluster's name in pgBackRest. Give it, or set backup to false.", code="STANZA")
-    take = (lambda: backup_of(given)) if given["backup"] else None
-    return checkpoint.present(job, take_backup=take, now=utc_now, check=check)
+    return checkpoint.present(job, archive=archive_of(given) if given["backup"] else None, now=utc_now, check=check)
 
 
 def main() -> None:
-    needed = ["destination", "filestore"]
     refuse_leaks(SPEC)
-    module = AnsibleModule(
-        argument_spec=SPEC,
-        supports_check_mode=True,
-        required_if=[("state", "present", needed), ("state", "restored", needed)],
-    )
-    try:
-        result = perform(module.params, check=module.check_mode)
-    except ChangeError as exc:
-        end(module, {"failed": True, "msg": str(exc), **exc.facts})
-    end(module, result)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True, **RULES), perform)
 
 
 if __name__ == "__main__":

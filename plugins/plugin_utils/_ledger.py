@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.lease import Holder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import Event
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.bundle_store import open_export
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ledger_store import LeaseHeld, Ledger, LedgerError
@@ -17,7 +18,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.proces
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signing import load_signer, load_trust, trust_only
 
-__all__ = ["LEDGER_SPEC", "LeaseHeld", "Ledger", "LedgerError", "open_ledger", "os_user", "this_holder"]
+__all__ = ["LEDGER_SPEC", "LeaseHeld", "Ledger", "LedgerError", "newest", "open_ledger", "os_user", "this_holder"]
 
 LEDGER_SPEC: dict[str, dict[str, Any]] = {
     "ledger": {"type": "str", "required": True},
@@ -40,6 +41,16 @@ def open_ledger(args: Mapping[str, Any]) -> Ledger:
         store, vouched = open_export(file, trust, now=utc_now())
         return Ledger(store, trust=vouched, signer=signer)
     return Ledger(_store(args["ledger"], args.get("ledger_s3") or {}), trust=trust, signer=signer)
+
+
+def newest(ledger: Ledger, series: str, event: str) -> Iterator[Event]:
+    """Such events over all records of a series, such as DRILL, the newest first. A record is read when the newer ones are used up."""
+
+    def number(change: str) -> tuple[int, ...]:
+        return tuple(int(part) for part in change.split("-")[1:])
+
+    for change in sorted((c for c in ledger.changes() if c.startswith(f"{series}-")), key=number, reverse=True):
+        yield from (found for found in reversed(ledger.events(change)) if found.event == event)
 
 
 def this_holder(change: str, executor: str | None = None) -> Holder:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 
 from tests import conftest  # noqa: F401 pylint: disable=unused-import # its import makes the checkout a collection
-from tests.bench import calendars, filestore, gates, judge_rates, judge_speed, ledger_speed
+from tests.bench import calendars, drill, filestore, gates, judge_rates, judge_speed, ledger_speed, repository
 
 
 def main() -> int:
     gates.main()
     ledger_speed.main([])
     calendars.main()
+    repository.main()
+    drill.main()
     filestore.main()
     judge_speed.main()
     sys.argv = [sys.argv[0], "--runs", "100"]

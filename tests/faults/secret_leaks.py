@@ -33,7 +33,7 @@ from tests.support import awx as awx_documents
 from tests.support import leak_servers, leak_site
 from tests.support.awx_server import AwxServer
 from tests.support.leak_cases import GROUPS, Case, Cases, Seeds
-from tests.support.leak_options import names, options
+from tests.support.leak_options import has_action, is_action, names, options
 from tests.support.leak_place import CHANGE, Place, key_body
 from tests.support.leak_search import Search
 from tests.support.leak_watch import Watch
@@ -121,6 +121,8 @@ def playbook(place: Place, number: int, cases: Sequence[Case]) -> list[str]:
             case.task: {key: f"{{{{ case_{n}[{key!r}] }}}}" for key in case.args},
             "check_mode": case.check,
             "diff": case.diff,
+            # what has an action and a module is done by the module when it has an environment of its own: every other case
+            **({"environment": {"ELSEWHERE": "1"}} if n % 2 and has_action(case.plugin) and not is_action(case.plugin) else {}),
         }
         for n, case in enumerate(cases)
     ]

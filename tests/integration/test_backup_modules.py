@@ -59,6 +59,32 @@ def promoted() -> Iterator[Repository]:
         shutil.rmtree(home)
 
 
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Repository]:
+    """A cluster of three tenants, all of which have worked after the backup; what zeta has cannot be dumped and restored."""
+    home = Path(tempfile.mkdtemp(prefix="bk-"))
+    home.chmod(0o755)
+    repository = Repository(home)
+    try:
+        repository.make()
+        for name in ("acme", "globex", "zeta"):
+            repository.sql(f"CREATE DATABASE {name}")
+            repository.sql("CREATE TABLE invoice AS SELECT g AS id, repeat(md5(g::text), 9) AS body FROM generate_series(1, 20000) g", name)
+        repository.sql(
+            "CREATE FUNCTION known(int) RETURNS bool LANGUAGE sql AS 'SELECT EXISTS (SELECT FROM invoice WHERE id = $1)';"
+            "CREATE TABLE line AS SELECT 1 AS invoice; ALTER TABLE line ADD CHECK (known(invoice))",
+            "zeta",
+        )
+        repository.pgbackrest("backup", "--type=incr")
+        for name in ("acme", "globex", "zeta"):
+            repository.sql("UPDATE invoice SET body = 'paid' WHERE id % 3 = 0; INSERT INTO invoice VALUES (0, 'late')", name)
+        repository.segments(1)
+        yield repository
+    finally:
+        repository.stop()
+        shutil.rmtree(home)
+
+
 def verify(repository: Repository, **more: Any) -> dict[str, Any]:
     return run_module("pg_backup_verify", {"stanza": repository.stanza, "config": str(repository.config), **more})
 
@@ -248,6 +274,74 @@ def test_a_drill_passes_and_measures(repository: Repository, scratch: Path) -> N
     assert found["databases"][0]["size_bytes"] > 0
     assert found["database_bytes"] > found["databases"][0]["size_bytes"]
     assert found["backup"]["label"] == repository.label("I")
+
+
+def mark(repository: Repository) -> dt.datetime:
+    """Somebody works; when, as the database's clock tells."""
+    repository.sql(f"CREATE TABLE mark{time.monotonic_ns()} AS SELECT 1 AS n")
+    at = dt.datetime.fromtimestamp(float(repository.sql("SELECT extract(epoch FROM clock_timestamp())")), dt.timezone.utc)
+    time.sleep(1.1)
+    return at
+
+
+def test_it_goes_back_to_an_instant(repository: Repository, scratch: Path) -> None:
+    before = mark(repository)
+    target = before + dt.timedelta(seconds=0.5)
+    after = mark(repository)
+    repository.segments(1)
+    found = drill(repository, scratch, kind="pitr", target=target.isoformat(), databases=["postgres"])
+    assert found["verdict"] == "pass", found["msg"]
+    seen = next(check["observed"] for check in found["evidence"]["checks"] if check["id"] == "instant")
+    last, following = (dt.datetime.fromisoformat(seen[name]) for name in ("last", "next"))
+    assert abs(last - before) < dt.timedelta(seconds=1.1) and last <= target
+    assert abs(following - after) < dt.timedelta(seconds=1.1) and following > last
+    assert (found["rpo_s"], found["instant"]) == (None, target.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    anywhere = drill(repository, scratch, kind="pitr")
+    assert anywhere["verdict"] == "pass", anywhere["msg"]
+    assert anywhere["backup"]["label"] == repository.label("F")
+
+
+@pytest.mark.parametrize(
+    ("days", "verdict", "code"), [pytest.param(-1, "fail", "PITR", id="too-early"), pytest.param(1, "unknown", "PITR_END", id="too-late")]
+)
+def test_an_instant_that_cannot_be_reached(repository: Repository, scratch: Path, days: int, verdict: str, code: str) -> None:
+    target = dt.datetime.now(dt.timezone.utc) + dt.timedelta(days=days)
+    found = drill(repository, scratch, kind="pitr", target=target.isoformat())
+    assert (found["verdict"], bad(found)) == (verdict, {code}), found["msg"]
+    assert found["failed"]
+
+
+def test_one_tenant_comes_back_out_of_a_shared_cluster(shared: Repository, scratch: Path) -> None:
+    late = dt.datetime.fromtimestamp(float(shared.sql("SELECT extract(epoch FROM clock_timestamp())")), dt.timezone.utc)
+    found = drill(shared, scratch, kind="single_tenant", databases=["acme"], max_rto="PT5M")
+    assert found["verdict"] == "pass", found["msg"]
+    seen = {check["id"]: check["observed"] for check in found["evidence"]["checks"]}
+    assert seen["rows"] == {"tables": 1, "rows": 20001}
+    assert [one["name"] for one in found["databases"]] == ["acme"]
+    assert found["phases"].keys() >= {"export_s", "import_s"}
+    assert found["rto_s"] >= found["phases"]["restore_s"] + found["phases"]["import_s"] - 0.1
+    assert found["backup"]["label"] == shared.label("I")
+    time.sleep(1)
+    shared.sql("DELETE FROM invoice", "acme")
+    shared.segments(1)
+    before = drill(shared, scratch, kind="single_tenant", databases=["acme"], target=(late + dt.timedelta(seconds=0.2)).isoformat())
+    assert before["verdict"] == "pass", before["msg"]
+    assert next(c["observed"] for c in before["evidence"]["checks"] if c["id"] == "rows") == {"tables": 1, "rows": 20001}
+    assert not any(p.is_dir() for p in scratch.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("database", "code", "words"),
+    [
+        pytest.param("nobody", "DATABASE", "has no database nobody", id="not-in-the-backup"),
+        pytest.param("zeta", "EXPORT", 'relation "invoice" does not exist', id="a-check-that-cannot-be-restored"),
+    ],
+)
+def test_a_tenant_that_does_not_come_back(shared: Repository, scratch: Path, database: str, code: str, words: str) -> None:
+    found = drill(shared, scratch, kind="single_tenant", databases=[database])
+    assert (found["verdict"], bad(found)) == ("fail", {code}), found["msg"]
+    assert words in found["msg"]
+    assert not any(p.is_dir() for p in scratch.iterdir())
 
 
 def test_check_mode_does_nothing_and_says_what_it_would_do(repository: Repository, scratch: Path) -> None:

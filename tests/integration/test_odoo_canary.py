@@ -106,8 +106,11 @@ class Tenant:
                 if table.startswith(("bus_", "orm_signaling")):
                     continue
                 mine = f"company_id IS DISTINCT FROM {company}" if table in owned else "true"
+                told = f"model = 'account.move' AND res_id IN (SELECT id FROM account_move WHERE company_id = {company})"
                 if table == "mail_message":
-                    mine = f"NOT (model = 'account.move' AND res_id IN (SELECT id FROM account_move WHERE company_id = {company}))"
+                    mine = f"NOT ({told})"
+                elif table == "mail_tracking_value":  # what Odoo keeps of an invoice that is set back
+                    mine = f"mail_message_id NOT IN (SELECT id FROM mail_message WHERE {told})"
                 digest = "md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), ''))"
                 seen[table] = db.execute(f'SELECT count(*), {digest} FROM "{table}" t WHERE {mine}').fetchone()
             return seen
@@ -230,7 +233,6 @@ def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Ten
     print(f"A/A: {found['rounds']} rounds, {found['elapsed_s']} s")
 
 
-@pytest.mark.quiet
 def test_a_raising_release_is_found_at_its_third_error(tenant: Tenant, tmp_path: Path) -> None:
     tenant.serve("bad", "4")
     found, _dummy = play(tmp_path, options(tenant, "bad"))
@@ -261,6 +263,9 @@ def test_what_killed_runs_left_is_taken_back(tenant: Tenant, tmp_path: Path) -> 
     posted, half = [draft() for _dummy in range(2)], draft()
     draft()
     client.call("account.move", "action_post", ids=[*posted, half], context=place.context)
+    # killed between two postings of one invoice, and others came after it, so that it is not the last number any more
+    client.call("account.move", "action_post", ids=[again := draft()], context=place.context)
+    client.call("account.move", "button_draft", ids=[again], context=place.context)
     context = {**place.context, "active_model": "account.move", "active_ids": [half]}
     wizard = client.call("account.move.reversal", "create", vals_list=[{"journal_id": place.journal, "reason": mark}], context=context)
     client.call("account.move.reversal", "refund_moves", ids=wizard, context=context)  # killed before the credit note was posted
@@ -270,9 +275,9 @@ def test_what_killed_runs_left_is_taken_back(tenant: Tenant, tmp_path: Path) -> 
     client.call("account.move", "write", ids=[made], vals={"ref": f"Reversal of: x, {mark}"}, context=place.context)
     client.call("account.move", "action_post", ids=[made], context=place.context)
     client.call("account.analytic.line", "create", vals_list=[core.timesheet_values(place, mark)], context=place.context)
-    assert tenant.leftovers(place.company) == 7
+    assert tenant.leftovers(place.company) == 8
     found, _dummy = play(tmp_path, {k: v for k, v in options(tenant, "old", mode="smoke").items() if k != "baseline"})
-    assert (found["verdict"], found["swept"]) == ("pass", 7)
+    assert (found["verdict"], found["swept"]) == ("pass", 8)
     assert tenant.leftovers(place.company) == 0
 
 

@@ -312,6 +312,12 @@ def test_a_checkpoint_whose_dump_is_gone_is_not_made_anew(tenant: Tenant) -> Non
         assert tenant.run(state)["code"] == "CHECKPOINT_DAMAGED"
 
 
+def test_check_mode_asks_whether_a_backup_could_be_taken(tenant: Tenant) -> None:
+    assert not tenant.run(check=True, backup=True)["failed"]
+    refused = tenant.run(check=True, backup=True, stanza="nowhere")
+    assert refused["failed"] and "pgbackrest info of stanza nowhere" in refused["msg"]
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [

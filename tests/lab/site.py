@@ -70,7 +70,8 @@ class Site:
     # -- processes ---------------------------------------------------------------------------------------------------
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         """A clean environment that carries the lab's mark."""
-        return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(self.folder("home")), MARK: str(self.root), **(extra or {})}
+        kept = {name: os.environ[name] for name in ("PATH", "PYTHONPYCACHEPREFIX") if name in os.environ}
+        return {**kept, "LANG": "C.UTF-8", "HOME": str(self.folder("home")), MARK: str(self.root), **(extra or {})}
 
     def spawn(
         self,

@@ -62,8 +62,14 @@ def names() -> list[str]:
 
 
 @functools.cache
-def is_action(plugin: str) -> bool:
+def has_action(plugin: str) -> bool:
     return (ROOT / "plugins" / "action" / f"{plugin}.py").exists()
+
+
+@functools.cache
+def is_action(plugin: str) -> bool:
+    """Whether it is nothing else: its module then only documents it."""
+    return "\ndef main(" not in (ROOT / "plugins" / "modules" / f"{plugin}.py").read_text()
 
 
 @functools.cache

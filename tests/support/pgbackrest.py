@@ -14,15 +14,16 @@ from tests.lab.site import as_user, wait_for
 
 USER = "postgres" if os.geteuid() == 0 else ""
 CONFIG = """[global]
+{more}
 repo1-path={home}/repo
 repo1-retention-full=4
-repo1-bundle=y
+repo1-bundle={bundle}
 log-path={home}/log
 lock-path={home}/lock
 spool-path={home}/spool
 log-level-file=off
 start-fast=y
-compress-type=lz4
+compress-type={codec}
 compress-level=1
 
 [{stanza}]
@@ -43,15 +44,17 @@ shared_buffers = 16MB
 class Repository:
     """Cluster and repository below ``home``. ``repo`` may be damaged; :meth:`whole` brings it back."""
 
-    def __init__(self, home: Path, stanza: str = "main") -> None:
+    def __init__(self, home: Path, stanza: str = "main", *, codec: str = "lz4", bundle: bool = True, more: str = "") -> None:
         self.home, self.stanza = home, stanza
+        self.codec, self.bundle, self.more = codec, bundle, more
         self.repo, self.config = home / "repo", home / "pgbackrest.conf"
         self.bin = postgres_bin()
         self.postmaster: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
         """A full backup, an incremental one, and a chain of segments after each."""
-        self.config.write_text(CONFIG.format(home=self.home, stanza=self.stanza))
+        bundle = "y" if self.bundle else "n"
+        self.config.write_text(CONFIG.format(more=self.more, home=self.home, stanza=self.stanza, codec=self.codec, bundle=bundle))
         for name in ("repo", "log", "lock", "spool"):
             (self.home / name).mkdir()
         if USER:
@@ -68,6 +71,7 @@ class Repository:
         self.segments(3)
         self.pgbackrest("backup", "--type=incr")
         self.segments(4)
+        wait_for(lambda: not any(self.repo.rglob("*.tmp")), what="all that is on its way to the repository")
         self.run("cp", "-a", self.repo, self.home / "repo.whole")
 
     def whole(self) -> None:
@@ -116,8 +120,8 @@ class Repository:
             self.postmaster.send_signal(signal.SIGINT)
             self.postmaster.wait(30)
 
-    def sql(self, query: str) -> str:
-        return self.run(self.bin / "psql", "-XAtq", "-h", self.home, "-U", "postgres", "-d", "postgres", "-c", query).strip()
+    def sql(self, query: str, database: str = "postgres") -> str:
+        return self.run(self.bin / "psql", "-XAtq", "-h", self.home, "-U", "postgres", "-d", database, "-c", query).strip()
 
     def pgbackrest(self, *args: str) -> str:
         return self.run("pgbackrest", f"--config={self.config}", f"--stanza={self.stanza}", *args)

@@ -188,7 +188,7 @@ def refuse_damage(manifest: Mapping[str, Any], sizes: Mapping[str, int | None]) 
 def refuse_other_bytes(key: str, seen: str, wanted: str) -> None:
     if seen != wanted:
         raise CheckpointError(
-            f"{key} has SHA-256 {seen}, wanted {wanted}. It was altered: restore from the cluster's backup instead.",
+            f"{key} has SHA-256 {seen}, wanted {wanted}. It was altered. Do not restore from it: take the cluster's backup instead.",
             code="CHECKSUM",
         )
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from .checks import Check, unknown
+from .backup import Backup
+from .checks import Check, rfc3339, unknown
 
 ROOM = 1.2  # a restored cluster is as large as it was; replay adds WAL and what it writes
 OLDEST_VERSION = 12  # recovery is configured in postgresql.auto.conf from here on
@@ -55,6 +56,7 @@ _SCRATCH: Mapping[str, str] = {
     "logging_collector": "off",
     "log_destination": "stderr",
     "lc_messages": "C",
+    "timezone": "UTC",
     "cluster_name": "restore_drill",
 }
 
@@ -122,6 +124,36 @@ def major(version: str) -> int | None:
     return int(found[1]) if found else None
 
 
+_STOPPED = re.compile(r"recovery stopping (?:before|after) (?:commit|abort) of transaction [0-9]+, time (?P<at>[-0-9]+ [:.0-9]+)\+00")
+ENDED_EARLY = "recovery ended before configured recovery target was reached"
+
+
+def recovery_target(at: dt.datetime) -> str:
+    """An instant as PostgreSQL's ``recovery_target_time`` takes it."""
+    return at.astimezone(dt.timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+
+
+def stopped_at(log: str) -> dt.datetime | None:
+    """When the first transaction ended that recovery did not repeat, from the server's log, whose times are in UTC."""
+    found = _STOPPED.findall(log)
+    return dt.datetime.fromisoformat(found[-1]).replace(tzinfo=dt.timezone.utc) if found else None
+
+
+def random_instant(backups: Sequence[Backup], *, now: dt.datetime, share: float) -> dt.datetime:
+    """An instant between the end of the oldest backup and the beginning of the newest one, or now where there is one alone.
+
+    ``share`` is drawn from 0 to 1. So there are transactions after it, unless nobody has worked for as long as that.
+    """
+    first = min(backup.stop for backup in backups)
+    last = max(backup.start for backup in backups) if len(backups) > 1 else now
+    return first + max(last - first, dt.timedelta()) * share
+
+
+def backup_before(backups: Sequence[Backup], target: dt.datetime) -> Backup | None:
+    """The newest backup that had ended by then."""
+    return max((backup for backup in backups if backup.stop <= target), key=lambda backup: (backup.stop, backup.label), default=None)
+
+
 # -- decisions -------------------------------------------------------------------------------------------------------------
 
 
@@ -143,6 +175,19 @@ def judge_before(*, size: int, free: int, version: str, binaries: str, scratch: 
         ),
         Check("postgres_version", wanted is not None and not old and have == wanted, seen, f"PostgreSQL {version}", hint, "VERSION"),
     ]
+
+
+def room_for_one(sizes: Mapping[str, int], rest: int, database: str) -> int | None:
+    """Bytes that bringing out one database needs: itself three times (restored, as a dump, and back); None when it is not there."""
+    return rest + 3 * sizes[database] if database in sizes else None
+
+
+def judge_rows(there: Mapping[str, int], back: Mapping[str, int]) -> Check:
+    """Has every table as many rows after its way out of the copy as before?"""
+    off = {name: [there.get(name), back.get(name)] for name in sorted({*there, *back}) if there.get(name) != back.get(name)}
+    hint = "Do not rely on dumps of this database: see what its triggers, rules and extensions do when it is restored."
+    seen = dict(list(off.items())[:20]) if off else {"tables": len(there), "rows": sum(there.values())}
+    return Check("rows", not off, seen, "as many rows in each table", hint if off else "", "ROWS" if off else "")
 
 
 def judge_isolation(shown: Mapping[str, str]) -> Check:
@@ -210,6 +255,20 @@ def rpo_s(*, began: dt.datetime, last_commit: dt.datetime | None, backup_stop: d
     """
     reached = max(last_commit, backup_stop) if last_commit else backup_stop
     return max(0, int((began - reached).total_seconds()))
+
+
+def judge_instant(target: dt.datetime, *, last_commit: dt.datetime | None, stopped: dt.datetime | None) -> Check:
+    """Is the copy as it was at that instant? All that was committed by then is in it, and nothing later.
+
+    ``last_commit`` is of the last transaction that was repeated, ``stopped`` of the first one that was not.
+    """
+    seen = {"last": rfc3339(last_commit) if last_commit else None, "next": rfc3339(stopped) if stopped else None}
+    expected = f"last <= {rfc3339(target)} < next"
+    if stopped is None:
+        why = "recovery did not say where it stopped"
+        return unknown("instant", why, hint="See whether the server's log is written to its standard error.", code="PITR")
+    right = stopped > target and (last_commit is None or last_commit <= target)
+    return Check("instant", right, seen, expected, "Recovery does not stop where it is told to: do not rely on it.", "PITR")
 
 
 def judge_times(*, rto: float, rpo: int, max_rto_s: int | None, max_rpo_s: int | None) -> list[Check]:

@@ -36,7 +36,11 @@ class Proved:
     def after(self, facts: Mapping[str, int], *, read: Iterable[str], right: Iterable[str]) -> Proved:
         """What is proved after a run that saw ``facts``, ``read`` some of them and found ``right`` some of these."""
         kept = self.facts & frozenset(facts.values())
-        return Proved(self.subject, self.turn + 1, kept - {facts[name] for name in read} | {facts[name] for name in right})
+        return self.turned(kept - {facts[name] for name in read} | {facts[name] for name in right})
+
+    def turned(self, facts: Iterable[int]) -> Proved:
+        """What is proved after a run in which these facts are."""
+        return Proved(self.subject, self.turn + 1, frozenset(facts))
 
 
 def fact_of(*seen: object) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from .._core.errors import ChangeError
 from .._core.filestore import Stored
+from .folder_walk import files_below
 from .side_by_side import side_by_side
 
 CHUNK = 1 << 20
@@ -38,21 +39,10 @@ class Folder:
         return str(self.path)
 
     def listing(self) -> dict[str, Stored]:
-        return dict(self._below(self.path, ""))
-
-    def _below(self, folder: Path, prefix: str) -> Iterator[tuple[str, Stored]]:
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        yield from self._below(Path(entry.path), f"{prefix}{entry.name}/")
-                    elif entry.is_file():
-                        seen = entry.stat()
-                        yield f"{prefix}{entry.name}", Stored(seen.st_size, seen.st_mtime, version=str(seen.st_ctime_ns))
-        except FileNotFoundError:
-            return  # Odoo has removed it meanwhile
+            return {name: Stored(seen.st_size, seen.st_mtime, version=str(seen.st_ctime_ns)) for name, seen in files_below(str(self.path))}
         except OSError as exc:
-            told = f"{folder} cannot be read ({exc.strerror}), wanted all of the filestore. Run the task as the user of Odoo."
+            told = f"{exc.filename} cannot be read ({exc.strerror}), wanted all of the filestore. Run the task as the user of Odoo."
             raise ChangeError(told, code="FILESTORE_UNREACHABLE") from None
 
     def has(self, name: str) -> bool:

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.object_store import Stored, StoreError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import S3Error, client
 
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
-RETRIES = 4
+ATTEMPTS = 4
 CONNECT_S, READ_S = 5, 20
 
 
@@ -130,29 +131,9 @@ def open_bucket(location: str, options: Mapping[str, Any]) -> S3Store:
 
 def _client(location: str, options: Mapping[str, Any]) -> Any:
     try:
-        import boto3
-        from botocore.config import Config
-    except ImportError as exc:
-        raise StoreError(f"ledger {location}: the Python package boto3 is not there. Install it with: pip install boto3") from exc
-    config = Config(
-        signature_version="s3v4",
-        s3={"addressing_style": "path"} if options.get("endpoint_url") else {},
-        connect_timeout=CONNECT_S,
-        read_timeout=READ_S,
-        retries={"total_max_attempts": RETRIES, "mode": "standard"},
-    )
-    try:
-        return boto3.Session().client(
-            "s3",
-            endpoint_url=options.get("endpoint_url"),
-            aws_access_key_id=options.get("access_key"),
-            aws_secret_access_key=options.get("secret_key"),
-            region_name=options.get("region") or "us-east-1",
-            verify=options.get("ca_bundle") or None,
-            config=config,
-        )
-    except ValueError as exc:
-        raise StoreError(f"ledger {location}: {exc}. Give endpoint_url as https://host:port") from exc
+        return client(options, connect_s=CONNECT_S, read_s=READ_S, attempts=ATTEMPTS)
+    except S3Error as exc:
+        raise StoreError(f"ledger {location}: {exc}") from exc
 
 
 def _code(exc: Any) -> str:

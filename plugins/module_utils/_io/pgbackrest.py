@@ -11,9 +11,10 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from .._core.backup import STATUS_NO_BACKUP, STATUS_OK, Stanza, parse_stanza
 from .._core.errors import ChangeError
@@ -74,7 +75,26 @@ class Pgbackrest:
 
     def listing(self, stanza: str, archive_id: str, *, repo: int | None = None) -> dict[str, Any]:
         """All files of one archive, such as ``15-1``: path to {type, size, time}. Empty when it is not there."""
-        return self._ls(stanza, f"archive/{stanza}/{archive_id}", ["--recurse", *_repo(repo)])
+        return self.files(stanza, f"archive/{stanza}/{archive_id}", repo=repo)
+
+    def files(self, stanza: str, path: str, *, repo: int | None = None) -> dict[str, Any]:
+        """All files below a path of the repository, as :meth:`listing` gives them."""
+        return self._ls(stanza, path, ["--recurse", *_repo(repo)])
+
+    @contextmanager
+    def reading(self, stanza: str, path: str, *, repo: int | None = None, raw: bool = False) -> Iterator[IO[bytes]]:
+        """The content of a file of the repository, decrypted unless ``raw``. PgbackrestError when it could not be read to its end."""
+        what = f"pgbackrest repo-get {path} of stanza {stanza}"
+        options = [*_repo(repo), *(["--raw"] if raw else [])]
+        argv = [*self.command, f"--stanza={stanza}", *_QUIET, "repo-get", *options, path]
+        with started(argv, what=what, env=self.env) as process:
+            out: IO[bytes] = process.stdout  # type: ignore[assignment]
+            yield out
+            if not out.closed and out.read(1):
+                return  # whoever reads has seen enough
+            error = process.stderr.read().decode(errors="replace")  # type: ignore[union-attr]
+            if code := process.wait(self.timeout_s):
+                raise PgbackrestError(f"{what}: exit code {code}: {explain_error(error)}. Run it by hand to see more.", rc=code)
 
     def manifests(self, stanza: str, labels: Sequence[str], *, repo: int | None = None) -> set[str]:
         """Those of ``labels`` whose folder holds a manifest (one copy of two is enough)."""
@@ -157,6 +177,21 @@ def run_bounded(
     argv: Sequence[str], *, what: str, timeout_s: float, cwd: str | None = None, env: Mapping[str, str] | None = None
 ) -> tuple[int, str, str]:
     """Runs a command in a session of its own, so that all it started ends with it when the time is over."""
+    with started(argv, what=what, cwd=cwd, env=env) as process:
+        try:
+            out, err = process.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as exc:
+            raise PgbackrestError(
+                f"{what}: no answer within {timeout_s:g} s. Check that the repository's address answers from this host, or allow more time."
+            ) from exc
+    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+
+
+@contextmanager
+def started(
+    argv: Sequence[str], *, what: str, cwd: str | None = None, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, which has ended, with all that it started, when the block is left."""
     given = {**os.environ, "LC_ALL": "C", **(env or {})}
     try:
         process = subprocess.Popen(
@@ -167,15 +202,13 @@ def run_bounded(
             f"{what}: {argv[0]} does not start ({exc.strerror}). Install pgBackRest or correct the path of the command."
         ) from exc
     try:
-        out, err = process.communicate(timeout=timeout_s)
-    except BaseException as exc:
-        _end_group(process)
-        if isinstance(exc, subprocess.TimeoutExpired):
-            raise PgbackrestError(
-                f"{what}: no answer within {timeout_s:g} s. Check that the repository's address answers from this host, or allow more time."
-            ) from exc
-        raise
-    return process.returncode, out.decode(errors="replace"), err.decode(errors="replace")
+        yield process
+    finally:
+        if process.poll() is None:
+            _end_group(process)
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

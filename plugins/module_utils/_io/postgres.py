@@ -124,6 +124,15 @@ def server_major(connection: psycopg.Connection[Any]) -> int:
     return connection.info.server_version // 10000
 
 
+def system_id(connection: psycopg.Connection[Any]) -> str:
+    """PostgreSQL's system identifier, empty where this role may not ask for it."""
+    row = connection.execute("SELECT has_function_privilege('pg_control_system()', 'execute')").fetchone()
+    if not row or not row[0]:
+        return ""
+    row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    return str(row[0]) if row else ""
+
+
 def size_of_all(connection: psycopg.Connection[Any]) -> int:
     """Bytes of all databases of the cluster; PostgresError for a role that may not ask for one of them."""
     rows = connection.execute("SELECT coalesce(sum(pg_database_size(oid)), 0)::bigint FROM pg_database").fetchone()

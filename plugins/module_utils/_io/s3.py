@@ -6,8 +6,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 from .._core.checkpoint import Version
@@ -22,7 +23,7 @@ OPTIONS: dict[str, Any] = {
     "region": {"type": "str", "default": "us-east-1"},
     "ca_bundle": {"type": "path"},
 }
-"""How a task says where a bucket is, and as whom it comes."""
+"""How a task says where a bucket is, and as whom it comes. For the option ``s3`` the doc fragment of that name has the texts."""
 CHUNK = 1 << 20
 _PART = 32 << 20  # 10,000 parts of this are 312 GiB, the largest dump that can be streamed
 
@@ -181,28 +182,43 @@ _REFUSALS = {
 }
 
 
-def client(options: Mapping[str, Any]) -> Any:
-    """A client that gives up: three attempts, ten seconds to connect, a minute without an answer."""
+@cache
+def _session() -> Any:
+    """One for all clients of a process: it keeps what boto3 has read about S3, which takes longer than to make a client."""
+    import boto3
+
+    return boto3.Session()
+
+
+def warm() -> None:
+    """Reads what boto3 knows about S3, for the processes that are forked from this one."""
+    with suppress(S3Error):  # whoever wants a client is told
+        client({"access_key": "none", "secret_key": "none"})
+
+
+def client(options: Mapping[str, Any], *, connect_s: int = 10, read_s: int = 60, attempts: int = 3) -> Any:
+    """A client that gives up: after so many seconds without a connection, without an answer, and after so many attempts."""
     try:
-        import boto3
         from botocore.config import Config
+
+        session = _session()
     except ImportError as exc:
         raise S3Error("the Python package boto3 cannot be imported", "Install it: pip install 'boto3>=1.40'") from exc
     settings = Config(
         signature_version="s3v4",
-        s3={"addressing_style": "path"},
-        connect_timeout=10,
-        read_timeout=60,
-        retries={"total_max_attempts": 3, "mode": "standard"},
+        s3={"addressing_style": "path"} if options.get("endpoint_url") else {},
+        connect_timeout=connect_s,
+        read_timeout=read_s,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
     )
     try:
-        return boto3.Session().client(
+        return session.client(
             "s3",
             endpoint_url=options.get("endpoint_url"),
             region_name=options.get("region") or "us-east-1",
             aws_access_key_id=options.get("access_key"),
             aws_secret_access_key=options.get("secret_key"),
-            verify=options.get("ca_bundle"),
+            verify=options.get("ca_bundle") or None,
             config=settings,
         )
     except ValueError as exc:

@@ -34,6 +34,16 @@ WHERE c.relkind IN ('r', 'm', 't') AND c.relpersistence <> 't' \gexec
 """
 
 
+# All that is the database's own: what an extension brings comes with it.
+_COUNT_ALL = r"""
+SELECT format('SELECT %L, count(*) FROM ONLY %I.%I', format('%I.%I', n.nspname, c.relname), n.nspname, c.relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+  AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') \gexec
+"""
+_LETTERS = "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
+
+
 class ScratchPostgresError(ChangeError):
     """The restored copy does not open, or does not answer."""
 
@@ -125,6 +135,31 @@ class Instance:
         text = self.ask("postgres", "SELECT extract(epoch FROM pg_last_xact_replay_timestamp())")[0][0]
         return dt.datetime.fromtimestamp(float(text), dt.timezone.utc) if text else None
 
+    def stopped_at(self) -> dt.datetime | None:
+        """When the first transaction ended that recovery to an instant did not repeat."""
+        with contextlib.suppress(OSError):
+            return drill.stopped_at((self.folder / "postgres.log").read_text(errors="replace"))
+        return None
+
+    def rows(self, name: str) -> dict[str, int]:
+        """How many rows each table of a database has."""
+        return {table: int(count) for table, count in self.ask(name, _COUNT_ALL)}
+
+    def export(self, name: str) -> Path:
+        """Dumps a database as it would be brought elsewhere, by all processes."""
+        into = self.folder / "export"
+        jobs = [f"--jobs={self.processes}", "--format=directory", f"--file={into}", "--no-sync"]
+        self._run(["pg_dump", *jobs, name], name, what=f"pg_dump of database {name}", code="EXPORT")
+        return into
+
+    def bring_back(self, export: Path, name: str, *, like: str) -> None:
+        """Makes a database of a dump, with the encoding and the order of letters of another one."""
+        encoding, collate, ctype = self.ask(like, _LETTERS)[0]
+        letters = [f"--encoding={encoding}", f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+        self._run(["createdb", "--template=template0", *letters, name], "postgres", what=f"createdb {name}", code="EXPORT")
+        jobs = [f"--jobs={self.processes}", "--exit-on-error", f"--dbname={name}"]
+        self._run(["pg_restore", *jobs, str(export)], name, what=f"pg_restore into {name}", code="EXPORT")
+
     def look(self, name: str) -> drill.Database:
         """Opens one database and reads all of it."""
         began = time.monotonic()
@@ -163,6 +198,11 @@ class Instance:
         end = time.monotonic() + self.timeout_s
         while self._state() != "ready":
             if process.poll() is not None:
+                if drill.ENDED_EARLY in self._log():
+                    raise ScratchPostgresError(
+                        "no transaction was archived that ended after the instant. Choose an earlier one, or let somebody work.",
+                        code="PITR_END",
+                    )
                 raise ScratchPostgresError(f"the restored copy does not open (exit code {process.returncode}): {self._log()}")
             if time.monotonic() > end:
                 raise ScratchPostgresError(f"the restored copy did not open within {self.timeout_s:g} s: {self._log()}")
@@ -184,7 +224,14 @@ class Instance:
         return {"user": self.user[0], "group": self.user[1], "extra_groups": []} if self.user else {}
 
     def _run(
-        self, argv: Sequence[str], database: str, *, what: str, stdin: str | None = None, codes: Sequence[int] = (0,)
+        self,
+        argv: Sequence[str],
+        database: str,
+        *,
+        what: str,
+        stdin: str | None = None,
+        codes: Sequence[int] = (0,),
+        code: str | None = None,
     ) -> subprocess.CompletedProcess[str]:
         command = [f"{self.bin}/{argv[0]}", *argv[1:]]
         given: Mapping[str, Any] = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
@@ -202,13 +249,13 @@ class Instance:
                 **self._as_user(),
             )
         except subprocess.TimeoutExpired:
-            raise ScratchPostgresError(f"{what}: no answer within {self.timeout_s:g} s") from None
+            raise ScratchPostgresError(f"{what}: no answer within {self.timeout_s:g} s", code=code) from None
         except OSError as exc:
             raise ScratchPostgresError(
                 f"{what}: {command[0]} does not start ({exc.strerror}). Name PostgreSQL's folder in pg_bin."
             ) from exc
         if done.returncode not in codes:
-            raise ScratchPostgresError(f"{what}: {_first(done.stderr or done.stdout)}")
+            raise ScratchPostgresError(f"{what}: {_first(done.stderr or done.stdout)}", code=code)
         return done
 
 

@@ -28,16 +28,17 @@ PARTS = ["releases", "redis"]
 DATABASE = "releases_test"
 PASSWORD = "only-this-tests-own"
 POST = """
-import json, time
+import json, threading, time
 waits, sleep = [], time.sleep
 time.sleep = lambda s: (waits.append(s), sleep(s))
 move = env['account.move'].create({'move_type': 'out_invoice', 'partner_id': env['res.partner'].search([('ref', '!=', False)], limit=1).id,
     'invoice_date': '2026-03-01', 'invoice_line_ids': [(0, 0, {'name': 'x', 'quantity': 1, 'price_unit': 10})]})
 env.flush_all()
+threading.current_thread().perf_t0 = time.time()  # as Odoo's HTTP server notes it for each request
 began = time.perf_counter()
 try:
     move.action_post()
-    env.flush_all()
+    env.cr.commit()
     error = None
 except Exception as exc:
     error = repr(exc)

@@ -219,6 +219,6 @@ def provision(site: Site, root: Path) -> None:
     with step("tenant_provision: four tenants by the collection's own role"):
         command = [Path(sys.executable).parent / "ansible-playbook", "odoo_ops.change_control.tenant_provision", "-i", root / "inventory"]
         home = site.folder("home")
-        env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(home / "ansible"), "PYTHONDONTWRITEBYTECODE": "1"}
+        env = {"ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS), "ANSIBLE_HOME": str(home / "ansible")}
         out = site.run(command, env=env, timeout_s=900)
         (site.folder("log") / "tenant_provision.log").write_text(out)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import drill
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Backup
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, verdict
 
 T = dt.datetime(2026, 11, 21, 6, 0, tzinfo=dt.UTC)
@@ -116,3 +117,98 @@ def test_settings_beat_what_was_restored_and_keep_what_replay_needs() -> None:
 )
 def test_setting_of(text: str, wanted: str) -> None:
     assert drill.setting_of(text, "restore_command") == wanted
+
+
+# -- going back to an instant ------------------------------------------------------------------------------------------------
+NOON = dt.datetime(2026, 11, 21, 12, 0, tzinfo=dt.timezone.utc)
+
+
+def minutes(count: float) -> dt.datetime:
+    return NOON + dt.timedelta(minutes=count)
+
+
+def taken(label: str, start: float, stop: float) -> Backup:
+    return Backup(label, "full", minutes(start), minutes(stop), "", "", "", "", (), False, 1, 1, 1)
+
+
+OLD, NEW = taken("A", 0, 10), taken("B", 60, 70)
+
+
+@pytest.mark.parametrize(
+    ("target", "wanted"),
+    [
+        pytest.param(9, None, id="before-any-backup-had-ended"),
+        pytest.param(10, OLD, id="when-it-ended"),
+        pytest.param(69, OLD, id="while-the-next-one-is-taken"),
+        pytest.param(70, NEW, id="after-both"),
+    ],
+)
+def test_the_backup_from_which_an_instant_is_reached(target: float, wanted: Backup | None) -> None:
+    assert drill.backup_before([OLD, NEW], minutes(target)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("backups", "share", "wanted"),
+    [
+        pytest.param([OLD, NEW], 0.0, 10, id="the-earliest"),
+        pytest.param([NEW, OLD], 0.5, 35, id="the-middle"),
+        pytest.param([OLD], 0.5, 55, id="one-backup-alone"),
+        pytest.param([OLD, taken("C", 5, 15)], 0.5, 10, id="one-began-before-the-other-had-ended"),
+    ],
+)
+def test_a_random_instant_is_one_that_can_be_reached(backups: list[Backup], share: float, wanted: float) -> None:
+    assert drill.random_instant(backups, now=minutes(100), share=share) == minutes(wanted)
+
+
+def test_an_instant_is_told_to_postgresql_in_utc() -> None:
+    at = dt.datetime(2026, 11, 21, 13, 0, 0, 250000, tzinfo=dt.timezone(dt.timedelta(hours=1)))
+    assert drill.recovery_target(at) == "2026-11-21 12:00:00.250000+00"
+
+
+@pytest.mark.parametrize(
+    ("log", "wanted"),
+    [
+        pytest.param("LOG:  recovery stopping before commit of transaction 741, time 2026-11-21 12:00:01.5+00\n", 1.5, id="commit"),
+        pytest.param("LOG:  recovery stopping before abort of transaction 741, time 2026-11-21 12:00:02+00\n", 2, id="abort"),
+        pytest.param("LOG:  recovery stopping at restore point", None, id="something-else"),
+        pytest.param("", None, id="nothing"),
+    ],
+)
+def test_where_recovery_stopped(log: str, wanted: float | None) -> None:
+    assert drill.stopped_at(log) == (None if wanted is None else NOON + dt.timedelta(seconds=wanted))
+
+
+@pytest.mark.parametrize(
+    ("last", "stopped", "ok"),
+    [
+        pytest.param(-1, 1, True, id="between-two"),
+        pytest.param(0, 1, True, id="committed-at-the-instant"),
+        pytest.param(None, 1, True, id="nothing-since-the-backup"),
+        pytest.param(-1, 0, False, id="the-next-one-should-be-in-it"),
+        pytest.param(1, 2, False, id="later-work-is-in-it"),
+        pytest.param(-1, None, None, id="not-told"),
+    ],
+)
+def test_the_copy_is_as_it_was_at_the_instant(last: float | None, stopped: float | None, ok: bool | None) -> None:
+    at = [None if one is None else minutes(one) for one in (last, stopped)]
+    check = drill.judge_instant(NOON, last_commit=at[0], stopped=at[1])
+    assert (check.ok, check.code) == (ok, "PITR")
+
+
+def test_room_for_one_tenant() -> None:
+    assert drill.room_for_one({"acme": 100, "zeta": 7}, 20, "acme") == 320
+    assert drill.room_for_one({"acme": 100}, 20, "globex") is None
+
+
+@pytest.mark.parametrize(
+    ("back", "ok", "seen"),
+    [
+        pytest.param({"public.a": 2, "public.b": 0}, True, {"tables": 2, "rows": 2}, id="all"),
+        pytest.param({"public.a": 1, "public.b": 0}, False, {"public.a": [2, 1]}, id="a-row-lacks"),
+        pytest.param({"public.a": 2}, False, {"public.b": [0, None]}, id="an-empty-table-lacks"),
+        pytest.param({"public.a": 2, "public.b": 0, "x.c": 0}, False, {"x.c": [None, 0]}, id="one-too-many"),
+    ],
+)
+def test_rows_after_the_way_out(back: dict[str, int], ok: bool, seen: dict[str, Any]) -> None:
+    check = drill.judge_rows({"public.a": 2, "public.b": 0}, back)
+    assert (check.ok, check.observed, check.code) == (ok, seen, "" if ok else "ROWS")

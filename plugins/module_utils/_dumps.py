@@ -1,0 +1,173 @@
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Takes dumps of a database and proves those that are there: what tenant_dump and pg_backup_verify with engine dump do."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import io
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Union
+
+from ._backup_gate import Limits, document_of
+from ._checkpoint import unaltered
+from ._core import dumps as core
+from ._core.backup import judge_catalogue
+from ._core.backup_policy import judge_retention, judge_schedule
+from ._core.checks import Check, rfc3339
+from ._core.dumps import Dump
+from ._core.errors import ChangeError
+from ._core.proved import fact_of
+from ._core.stored_files import Found, Stored, judge
+from ._io import pg_dump, postgres
+from ._io.dump_store import Folder, Objects
+from ._io.postgres import Server, connect
+from ._io.side_by_side import side_by_side
+from ._repository import Reading
+
+Store = Union[Folder, Objects]  # noqa: UP007 - an alias is evaluated, and hosts may have Python 3.9
+
+
+# -- taking ------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Order:
+    """What to dump, whereto, and how many finished dumps to keep; 0: all."""
+
+    server: Server
+    database: str
+    store: Store
+    keep: int = 0
+    pg_bin: str | None = None
+
+
+def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[str, Any]:
+    """A dump that was read back to its end, then its manifest, then the removal of what is too many."""
+    store, database = order.store, order.database
+    with connect(order.server, database, read_only=True) as tenant:
+        tools = pg_dump.find_bin(order.pg_bin, postgres.server_major(tenant))
+        listed = store.listing()
+        if check:
+            names = [*listed, core.label_of(database, now()) + core.MANIFEST]
+            return {"changed": True, "dump": None, "removed": _too_many(order, names)}
+        began = now()
+        name = core.label_of(database, began) + core.DUMP
+        if name in listed:
+            raise ChangeError(f"{store} has {name} already: another run took it this second. Run it again.", code="BUSY")
+        told = (database, postgres.system_id(tenant), str(postgres.server_major(tenant)), began)
+        with postgres.snapshot(tenant) as snapshot, pg_dump.Dump(tools, order.server, database, snapshot=snapshot) as stream:
+            size, sha256 = store.write(name, stream)
+    pg_dump.read_whole(tools, unaltered(store.chunks(name), name, sha256), name, timeout_s=order.server.timeout_s)
+    taken = Dump(*told, now(), size, sha256)
+    store.write(taken.label + core.MANIFEST, io.BytesIO(core.write_manifest(taken)))
+    removed = _too_many(order, store.listing())
+    if isinstance(store, Folder):
+        for one in removed:
+            store.remove(one)
+    return {"changed": True, "dump": document(taken), "removed": removed}
+
+
+def document(dump: Dump) -> dict[str, Any]:
+    """What is returned of a dump."""
+    times = {"began": rfc3339(dump.began), "ended": rfc3339(dump.ended)}
+    return {"label": dump.label, "file": dump.file, **times, "size_bytes": dump.size, "sha256": dump.sha256, "version": dump.version}
+
+
+def _too_many(order: Order, names: Iterable[str]) -> list[str]:
+    if not isinstance(order.store, Folder):
+        return []
+    return [*core.unfinished(order.store.abandoned(), order.database), *core.surplus(names, order.database, order.keep)]
+
+
+# -- proving -----------------------------------------------------------------------------------------------------------
+def judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
+    """The checks, as far as dumps can keep ``limits``, and what the gate returns besides, as :func:`judge_repository` does."""
+    stored = store.listing()
+    papers, dumps = _manifests(store, database, stored)
+    seen = [core.noted(dump, stored) for dump in dumps]
+    reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers, *seen])
+    catalogue = core.catalogue(f"{database} at {store}", dumps)
+    whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short)}
+    checks = judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=whole, expect=limits.expect)
+    earliest = min((dump.ended for dump in dumps), default=None)
+    window = {"earliest": rfc3339(earliest) if earliest else None, "latest": None}
+    checks += [judge_schedule(catalogue, limits.schedule, now=now)] if limits.schedule else []
+    checks += judge_retention(catalogue, limits.retention, window, now=now) if limits.retention else []
+    checks.append(core.judge_finished(database, stored, now=now))
+    found: dict[str, Any] = {"pitr_window": {"earliest": None, "latest": None}, "backup": None, "wal": {}}
+    if newest := catalogue.newest():
+        found["backup"] = document_of(catalogue, newest)
+    if limits.checksums_s is not None:
+        _read(store, dumps, stored, reading)
+        found["proved"] = reading.proved(whole=True)
+    parts = reading.parts
+    if any(part.missing or part.unreadable for part in parts):  # removed meanwhile, because so many only are kept
+        still = store.listing()
+        parts = [papers, *(part for dump, part in zip(dumps, seen, strict=True) if dump.label + core.MANIFEST in still)]
+    if limits.checksums_s is not None:
+        found["content"] = {part.name: part.told() for part in parts}
+    return [*checks, *judge(parts)], found
+
+
+def _manifests(store: Store, database: str, stored: dict[str, Stored]) -> tuple[Found, list[Dump]]:
+    """All that can be read, and what is wrong with the others."""
+    found, dumps = Found("manifests"), []
+    for label in core.labels(stored, database, core.MANIFEST):
+        name = label + core.MANIFEST
+        found.files += 1
+        try:
+            dumps.append(core.read_manifest(b"".join(store.chunks(name)), label))
+            found.read += 1
+        except ValueError:
+            found.corrupt.append(name)
+        except ChangeError:  # removed meanwhile, by whoever keeps so many only
+            found.unreadable.append(name)
+    if found.unreadable:
+        still = store.listing()
+        found.unreadable = [name for name in found.unreadable if name in still]
+    return found, dumps
+
+
+def _read(store: Store, dumps: list[Dump], stored: dict[str, Stored], reading: Reading) -> None:
+    """Reads what was not proved yet, and a part of the rest, a dump for each processor at a time."""
+    parts, due = {part.name: part for part in reading.parts}, []
+    for dump in dumps:
+        part = parts[f"dump_{dump.label}"]
+        if part.missing or part.short:
+            continue
+        fact = fact_of(dump.file, *stored[dump.file], dump.sha256)
+        if reading.memory and not reading.memory.is_due(fact, rounds=reading.rounds):
+            reading.facts.add(fact)
+            part.remembered += 1
+        else:
+            due.append((dump, fact, part))
+    workers = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers) as pool:
+        hashes = side_by_side(pool, partial(_sha256, store, reading.until), [dump.file for dump, _fact, _part in due], at_once=workers)
+        for (dump, fact, part), seen in zip(due, hashes, strict=True):
+            if seen is None:
+                part.unreadable.append(dump.file)
+                continue
+            part.read, part.read_bytes = 1, dump.size
+            if seen == dump.sha256:
+                reading.facts.add(fact)
+            else:
+                part.corrupt.append(dump.file)
+
+
+def _sha256(store: Store, until: float, name: str) -> str | None:
+    """None when it could not be read to its end in time."""
+    seen = hashlib.sha256()
+    try:
+        for chunk in store.chunks(name):
+            if time.monotonic() > until:
+                return None
+            seen.update(chunk)
+    except ChangeError:
+        return None
+    return seen.hexdigest()
