@@ -41,6 +41,9 @@ from ansible.utils.collection_loader._collection_finder import _AnsibleCollectio
 
 _AnsibleCollectionFinder(paths=[str(COLLECTIONS)])._install()
 
+if "tests.support" not in sys.modules:
+    pytest.register_assert_rewrite("tests.support")  # an assertion in a helper says what it saw, as one in a test does
+
 from tests.lab import __main__ as lab_command
 from tests.lab.site import LabError, Site
 

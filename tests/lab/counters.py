@@ -22,6 +22,7 @@ BACKGROUND = (
     r"s3 backups/pgbackrest/\w+/archive .*",
     r"postgres \w+ [^ ]+ public\.(ir_cron|ir_cron_progress|ir_cron_trigger|bus_bus|bus_presence|mail_presence) rows",
     r"postgres \w+ [^ ]+ public\.(res_users_log|res_device_log) rows",
+    r"s3 filestore/\w+/checklist/\w+ markers",
     r"kubernetes (lab-kubelet|traefik|system:(?!anonymous).*)",
 )
 
