@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.back
     judge_retention,
     judge_schedule,
 )
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339, unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled, judge_objectives
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_info import UnreadableError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of, judge_verify
@@ -110,6 +110,17 @@ def judge_proofs(limits: Limits, backup: Mapping[str, Any] | None, *, now: dt.da
 def _present(tool: Pgbackrest, catalogue: Stanza) -> set[str] | None:
     newest = catalogue.newest()
     return tool.manifests(catalogue.name, chain_labels(catalogue), repo=newest.repo) if newest else None
+
+
+def judge_listed(catalogue: Stanza, whole: Collection[str], limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
+    """Backups that lie side by side without an archive of WAL: the checks, and what the gate returns besides. No instant but theirs
+    can be restored."""
+    checks = judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=whole, expect=limits.expect)
+    earliest = min((backup.stop for backup in catalogue.backups), default=None)
+    window = {"earliest": rfc3339(earliest) if earliest else None, "latest": None}
+    checks += _promised(catalogue, limits, window, now=now)
+    newest = catalogue.newest()
+    return checks, {"pitr_window": dict(NO_WINDOW), "backup": document_of(catalogue, newest) if newest else None, "wal": {}}
 
 
 def document_of(catalogue: Stanza, newest: Backup) -> dict[str, Any]:

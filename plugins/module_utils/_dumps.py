@@ -15,14 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Union
 
-from ._backup_gate import Limits, document_of
+from ._backup_gate import Limits, judge_listed
 from ._checkpoint import unaltered
 from ._core import dumps as core
-from ._core.backup import judge_catalogue
-from ._core.backup_policy import judge_retention, judge_schedule
 from ._core.checks import Check, rfc3339
 from ._core.dumps import Dump
 from ._core.errors import ChangeError
+from ._core.listed import catalogue
 from ._core.proved import fact_of
 from ._core.stored_files import Found, Stored, judge
 from ._io import pg_dump, postgres
@@ -91,17 +90,9 @@ def judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetime
     papers, dumps = _manifests(store, database, stored)
     seen = [core.noted(dump, stored) for dump in dumps]
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers, *seen])
-    catalogue = core.catalogue(f"{database} at {store}", dumps)
     whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short)}
-    checks = judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=whole, expect=limits.expect)
-    earliest = min((dump.ended for dump in dumps), default=None)
-    window = {"earliest": rfc3339(earliest) if earliest else None, "latest": None}
-    checks += [judge_schedule(catalogue, limits.schedule, now=now)] if limits.schedule else []
-    checks += judge_retention(catalogue, limits.retention, window, now=now) if limits.retention else []
+    checks, found = judge_listed(catalogue(f"{database} at {store}", list(map(core.listed, dumps))), whole, limits, now=now)
     checks.append(core.judge_finished(database, stored, now=now))
-    found: dict[str, Any] = {"pitr_window": {"earliest": None, "latest": None}, "backup": None, "wal": {}}
-    if newest := catalogue.newest():
-        found["backup"] = document_of(catalogue, newest)
     if limits.checksums_s is not None:
         _read(store, dumps, stored, reading)
         found["proved"] = reading.proved(whole=True)

@@ -38,8 +38,11 @@ options:
       - What wrote the backups.
       - V(dump) is for dumps of one database by M(odoo_ops.change_control.tenant_dump), which are proved by their manifests. Options about
         WAL and copies have no meaning then, and each dump is a full backup.
+      - V(basebackup) is for backups that C(pg_basebackup) wrote, plain or as tar, the latter also compressed by gzip, lz4 or zstd. They
+        are proved by their manifests, and the WAL in them record by record. Their age counts from when they began, because that
+        is all that they tell. A backup without the WAL that it needs, or without checksums, does not pass.
     type: str
-    choices: [pgbackrest, dump]
+    choices: [pgbackrest, dump, basebackup]
     default: pgbackrest
   stanza:
     description: The stanza of the cluster. Required with O(engine=pgbackrest).
@@ -48,7 +51,10 @@ options:
     description: The database whose dumps these are. Required with O(engine=dump).
     type: str
   location:
-    description: Where the dumps lie, a directory of the host or C(s3://bucket/prefix). Required with O(engine=dump).
+    description:
+      - Where the dumps or base backups lie. Required with O(engine=dump) and O(engine=basebackup).
+      - Dumps lie in a directory of the host or in C(s3://bucket/prefix). Base backups lie in a directory of the host, which is one of them
+        or has a directory for each.
     type: str
   config:
     description: Path of pgBackRest's configuration file. Without it pgBackRest, or the wrapper in O(command), uses its own.
@@ -203,7 +209,8 @@ seealso:
   - module: odoo_ops.change_control.restore_drill
 requirements:
   - Python 3.11 or later on the host
-  - pgBackRest 2.36 or later on the host
+  - pgBackRest 2.36 or later on the host, with O(engine=pgbackrest)
+  - google-crc32c on the host, with O(engine=basebackup)
 """
 
 EXAMPLES = r"""
@@ -244,6 +251,13 @@ EXAMPLES = r"""
       full: 2
       window: P14D
     copies: 2
+
+- name: Last night's base backup has every file that PostgreSQL wrote down, and WAL to be started with
+  odoo_ops.change_control.pg_backup_verify:
+    engine: basebackup
+    location: /srv/basebackups/dedicated
+    depth: checksums
+    state: /var/lib/odoo-change-control/basebackups.proved
 
 - name: Say which instants can be restored
   ansible.builtin.debug:
@@ -293,7 +307,8 @@ content:
   description:
     - For each part that was read, how many files it has, how many were read, of how many bytes, and remembered, and the first names of
       those that are not as they should be.
-    - Parts are C(documents_REPO), C(backup_LABEL) and C(wal_ARCHIVE).
+    - Parts are C(documents_REPO), C(backup_LABEL) and C(wal_ARCHIVE); of dumps C(manifests) and C(dump_LABEL); of base backups
+      C(manifests), C(basebackup_LABEL) and C(wal_LABEL).
   returned: with O(depth=checksums) and O(depth=full)
   type: dict
   sample: {"documents_1": {"files": 4, "read": 4, "remembered": 0, "read_bytes": 0},
@@ -309,10 +324,12 @@ wal:
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_proofs, judge_repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._basebackups import judge_basebackups
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objectives import Drilled
@@ -335,7 +352,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory im
 
 DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
 SPEC: dict[str, dict[str, Any]] = {
-    "engine": {"type": "str", "choices": ["pgbackrest", "dump"], "default": "pgbackrest"},
+    "engine": {"type": "str", "choices": ["pgbackrest", "dump", "basebackup"], "default": "pgbackrest"},
     "stanza": {"type": "str"},
     "database": {"type": "str"},
     "location": {"type": "str"},
@@ -370,9 +387,16 @@ SPEC: dict[str, dict[str, Any]] = {
     "checksums_timeout": {"type": "str", "default": "PT6H"},
     **GATE_SPEC,
 }
-RULES: dict[str, Any] = {"required_if": [("engine", "pgbackrest", ("stanza",)), ("engine", "dump", ("database", "location"))]}
-OF_PGBACKREST = ("stanza", "config", "max_wal_age")
-"""Options that say nothing about dumps."""
+RULES: dict[str, Any] = {
+    "required_if": [
+        ("engine", "pgbackrest", ("stanza",)),
+        ("engine", "dump", ("database", "location")),
+        ("engine", "basebackup", ("location",)),
+    ]
+}
+OF_PGBACKREST = ("stanza", "config", "max_wal_age", "copies")
+WITHOUT_MEANING = {"pgbackrest": (), "dump": OF_PGBACKREST, "basebackup": (*OF_PGBACKREST, "database")}
+"""Options that say nothing about what an engine wrote."""
 
 
 def limits(given: dict[str, Any]) -> Limits:
@@ -401,19 +425,24 @@ def limits(given: dict[str, Any]) -> Limits:
 
 
 def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
-    at = utc_now()
-    dumps = given["engine"] == "dump"
-    if dumps and (odd := [name for name in OF_PGBACKREST if given[name]] + (["copies"] if given["copies"] > 1 else [])):
-        raise ChangeError(f"{', '.join(odd)} given, wanted only what has a meaning for dumps. Leave out, or set engine to pgbackrest.")
-    store = store_at(given["location"], given["s3"]) if dumps else None
-    subject = f"dumps of {given['database']} at {store}" if dumps else f"stanza {given['stanza']}"
+    at, engine = utc_now(), given["engine"]
+    if odd := [name for name in WITHOUT_MEANING[engine] if given[name] != SPEC[name].get("default")]:
+        raise ChangeError(f"{', '.join(odd)} given, wanted only what has a meaning for engine {engine}. Leave out, or correct engine.")
+    store = store_at(given["location"], given["s3"]) if engine == "dump" else None
+    subject = {
+        "pgbackrest": f"stanza {given['stanza']}",
+        "dump": f"dumps of {given['database']} at {store}",
+        "basebackup": f"base backups in {given['location']}",
+    }[engine]
     try:
-        memory, warnings = remembered(given, subject if dumps else f"repositories of {subject}")
+        memory, warnings = remembered(given, f"repositories of {subject}" if engine == "pgbackrest" else subject)
         wanted = replace(limits(given), memory=memory if given["state"] else None)
     except ValueError as exc:
         raise ChangeError(str(exc)) from exc
     if store:
         checks, found = judge_dumps(store, given["database"], wanted, now=at)
+    elif engine == "basebackup":
+        checks, found = judge_basebackups(Path(given["location"]).expanduser(), wanted, now=at)
     else:
         tool = Pgbackrest(command_of(given["command"], given["config"]), timeout_s=wanted.timeout_s)
         checks, found = judge_repository(tool, given["stanza"], wanted, now=at)

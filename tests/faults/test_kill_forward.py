@@ -15,13 +15,13 @@ pytestmark = pytest.mark.lab
 CHECKPOINT = "Checkpointed | Take a restore point"
 TO_THE_END = [
     Place("after the approval", event="approved", unrecorded="acme:started"),
-    Place("in the hold", ("Step | Act (held)", "Apply | route, cron"), after_s=0.3, unrecorded="acme:held"),
-    Place("in the checkpoint", (CHECKPOINT,), after_s=1.5, unrecorded="acme:checkpointed"),
-    Place("in the checkpoint but not its workers", (CHECKPOINT,), after_s=1.5, unrecorded="acme:checkpointed", alone=True),
-    Place("in the update Job", ("Apply | update_job",), after_s=1.5, unrecorded="acme:updated"),
+    Place("in the hold", ("Step | Act (held)", "Apply | route, cron"), after_s=0.2, unrecorded="acme:held"),
+    Place("in the checkpoint", (CHECKPOINT,), after_s=1.0, unrecorded="acme:checkpointed"),
+    Place("in the checkpoint but not its workers", (CHECKPOINT,), after_s=1.0, unrecorded="acme:checkpointed", alone=True),
+    Place("in the update Job", ("Apply | update_job",), after_s=1.0, unrecorded="acme:updated"),
     Place("in the canary", ("Prove | Do the business transactions on both",), after_s=1.0, unrecorded="acme:proved"),
     Place("before users are let in", event="acme:opened", unrecorded="acme:released"),
-    Place("as users are let in", ("Step | Act (released)", "Apply | cron, route"), after_s=0.5, unrecorded="acme:released"),
+    Place("as users are let in", ("Step | Act (released)", "Apply | cron, route"), after_s=0.1, unrecorded="acme:released"),
     Place("between the cohorts", event="acme:released", unrecorded="bravo:started"),
     Place("in the close", event="closed"),
 ]

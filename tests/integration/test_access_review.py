@@ -22,7 +22,7 @@ from tests.lab.distribution import postgres_bin
 from tests.lab.site import as_user, free_port, wait_for
 from tests.support.ansible import command, environment, parse
 from tests.support.approvers import People
-from tests.support.pgbackrest import USER
+from tests.support.small_cluster import USER
 
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 OPERATOR = {

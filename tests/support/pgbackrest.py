@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
 import time
 from pathlib import Path
 
-from tests.lab.distribution import postgres_bin
-from tests.lab.site import as_user, wait_for
+from tests.lab.site import wait_for
+from tests.support.small_cluster import SmallCluster
 
-USER = "postgres" if os.geteuid() == 0 else ""
 CONFIG = """[global]
 {more}
 repo1-path={home}/repo
@@ -32,24 +28,19 @@ pg1-socket-path={home}
 pg1-port=5432
 """
 SETTINGS = """
-listen_addresses = ''
-unix_socket_directories = '{home}'
 archive_mode = on
 archive_command = 'pgbackrest --config={home}/pgbackrest.conf --stanza={stanza} archive-push %p'
-fsync = off
-shared_buffers = 16MB
 """
 
 
-class Repository:
+class Repository(SmallCluster):
     """Cluster and repository below ``home``. ``repo`` may be damaged; :meth:`whole` brings it back."""
 
     def __init__(self, home: Path, stanza: str = "main", *, codec: str = "lz4", bundle: bool = True, more: str = "") -> None:
-        self.home, self.stanza = home, stanza
+        super().__init__(home)
+        self.stanza = stanza
         self.codec, self.bundle, self.more = codec, bundle, more
         self.repo, self.config = home / "repo", home / "pgbackrest.conf"
-        self.bin = postgres_bin()
-        self.postmaster: subprocess.Popen[bytes] | None = None
 
     def make(self) -> None:
         """A full backup, an incremental one, and a chain of segments after each."""
@@ -57,13 +48,7 @@ class Repository:
         self.config.write_text(CONFIG.format(more=self.more, home=self.home, stanza=self.stanza, codec=self.codec, bundle=bundle))
         for name in ("repo", "log", "lock", "spool"):
             (self.home / name).mkdir()
-        if USER:
-            shutil.chown(self.home, USER, USER)
-            for path in self.home.iterdir():
-                shutil.chown(path, USER, USER)
-        self.run(self.bin / "initdb", "-D", self.home / "data", "-A", "trust", "-U", "postgres", "-k", "--no-sync")
-        with (self.home / "data" / "postgresql.conf").open("a") as conf:
-            conf.write(SETTINGS.format(home=self.home, stanza=self.stanza))
+        self.initdb(SETTINGS.format(home=self.home, stanza=self.stanza))
         self.start()
         self.pgbackrest("stanza-create")
         self.pgbackrest("backup", "--type=full")
@@ -109,25 +94,5 @@ class Repository:
     def history(self) -> Path:
         return self.repo / "archive" / self.stanza / f"{self.bin.parent.name}-1" / "00000002.history"
 
-    def start(self) -> None:
-        log = (self.home / "postgres.log").open("ab")
-        argv = [*as_user(USER), str(self.bin / "postgres"), "-D", str(self.home / "data")]
-        self.postmaster = subprocess.Popen(argv, stdout=log, stderr=log, cwd=self.home, start_new_session=True)
-        wait_for(lambda: self.sql("SELECT 1"), what="the cluster")
-
-    def stop(self) -> None:
-        if self.postmaster:
-            self.postmaster.send_signal(signal.SIGINT)
-            self.postmaster.wait(30)
-
-    def sql(self, query: str, database: str = "postgres") -> str:
-        return self.run(self.bin / "psql", "-XAtq", "-h", self.home, "-U", "postgres", "-d", database, "-c", query).strip()
-
     def pgbackrest(self, *args: str) -> str:
         return self.run("pgbackrest", f"--config={self.config}", f"--stanza={self.stanza}", *args)
-
-    def run(self, *argv: str | Path) -> str:
-        command = [*as_user(USER), *map(str, argv)]
-        done = subprocess.run(command, cwd=self.home, capture_output=True, text=True, check=False, timeout=120)
-        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-        return done.stdout

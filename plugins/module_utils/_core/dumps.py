@@ -11,13 +11,13 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .backup import Backup, Stanza, System
 from .checks import Check, rfc3339
 from .instants import parse_instant
+from .listed import Listed
 from .stored_files import Found, Stored
 
 SCHEMA = 1
@@ -111,30 +111,8 @@ def labels(names: Iterable[str], database: str, suffix: str) -> list[str]:
     return sorted(label for label in found if began_of(label, database))
 
 
-def catalogue(name: str, dumps: Sequence[Dump]) -> Stanza:
-    """The dumps in the form of a catalogue, by which age, schedule and retention are judged. Each is a full backup."""
-    systems: dict[tuple[str, str], System] = {}
-    for dump in sorted(dumps, key=lambda one: one.ended):
-        systems.setdefault((dump.system_id, dump.version), System(len(systems) + 1, 1, dump.system_id, dump.version))
-    backups = [
-        Backup(
-            label=dump.label,
-            type="full",
-            start=dump.began,
-            stop=dump.ended,
-            lsn_start="",
-            lsn_stop="",
-            wal_start="",
-            wal_stop="",
-            references=(),
-            error=False,
-            size=dump.size,
-            repo=1,
-            db=systems[dump.system_id, dump.version].id,
-        )
-        for dump in dumps
-    ]
-    return Stanza(name, 0, "ok", tuple(backups), tuple(systems.values()), ())
+def listed(dump: Dump) -> Listed:
+    return Listed(dump.label, dump.began, dump.ended, dump.size, dump.system_id, dump.version)
 
 
 def judge_finished(database: str, stored: Mapping[str, Stored], *, now: dt.datetime) -> Check:

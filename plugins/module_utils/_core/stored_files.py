@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from .checks import Check, unknown
 
+KINDS = ("missing", "short", "corrupt", "extra", "unreadable")
 LISTED = 20
 """So many names of each kind are returned."""
 
@@ -23,7 +24,10 @@ class Stored(NamedTuple):
 
 @dataclass
 class Found:
-    """What is wrong with a part of a repository: a backup, an archive, or pgBackRest's own documents."""
+    """What is wrong with a part of a repository: a backup, an archive, or pgBackRest's own documents.
+
+    ``extra`` is what lies there although it does not belong to it.
+    """
 
     name: str
     files: int = 0
@@ -33,10 +37,11 @@ class Found:
     missing: list[str] = field(default_factory=list)
     short: list[str] = field(default_factory=list)
     corrupt: list[str] = field(default_factory=list)
+    extra: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
     def told(self) -> dict[str, Any]:
-        bad = {kind: names for kind in ("missing", "short", "corrupt", "unreadable") if (names := getattr(self, kind))}
+        bad = {kind: names for kind in KINDS if (names := getattr(self, kind))}
         named = {kind: {"count": len(names), "names": sorted(names)[:LISTED]} for kind, names in bad.items()}
         return {"files": self.files, "read": self.read, "remembered": self.remembered, "read_bytes": self.read_bytes, **named}
 
@@ -48,10 +53,10 @@ def judge(parts: Sequence[Found]) -> list[Check]:
 
 def _judged(part: Found) -> Check:
     seen, check_id = part.told(), f"content_{part.name}"
-    if part.unreadable and not (part.missing or part.short or part.corrupt):
+    bad = part.missing or part.short or part.corrupt or part.extra
+    if part.unreadable and not bad:
         why = f"{len(part.unreadable)} files could not be read: {', '.join(part.unreadable[:5])}"
         return unknown(check_id, why, hint="Mend that, and run it again.", code="TOOL")
-    bad = part.missing or part.short or part.corrupt
-    code = "CHECKSUM" if part.corrupt or part.short else "INCOMPLETE"
+    code = "CHECKSUM" if part.corrupt or part.short or part.extra else "INCOMPLETE"
     hint = "Take a full backup now; then look for the cause in the repository's storage."
     return Check(check_id, not bad, seen, "all valid", hint if bad else "", code if bad else "")

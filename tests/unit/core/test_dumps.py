@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dumps import DUMP, MANIFEST, Dump
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.listed import catalogue
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import Stored
 
 NOON = dt.datetime(2026, 12, 5, 12, 0, tzinfo=dt.timezone.utc)
@@ -65,7 +66,7 @@ def test_whose_dump_it_is(label: str, database: str, ours: bool) -> None:
 
 
 def test_dumps_of_another_server_are_another_system() -> None:
-    found = dumps.catalogue("acme", [dump(2, system="1"), dump(1, system="2"), dump(0, system="2")])
+    found = catalogue("acme", [dumps.listed(one) for one in (dump(2, system="1"), dump(1, system="2"), dump(0, system="2"))])
     assert [(backup.label, backup.db) for backup in found.backups] == [(dump(2).label, 1), (dump(1).label, 2), (dump(0).label, 2)]
     newest = found.newest()
     assert newest and found.system(newest) == found.current(1)
