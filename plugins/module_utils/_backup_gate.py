@@ -86,7 +86,7 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
             catalogue, wal = _wal(tool, catalogue, limits, now=now)
             checks += wal.checks
             found.update(pitr_window=wal.window, wal=wal.seen)
-            checks += _promised(catalogue, limits, wal.window, now=now)
+            checks += promised(catalogue, limits, wal.window, now=now)
             checks += _content(tool, catalogue, limits, found)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
@@ -118,7 +118,7 @@ def judge_listed(catalogue: Stanza, whole: Collection[str], limits: Limits, *, n
     checks = judge_catalogue(catalogue, now=now, max_age_s=limits.max_age_s, present=whole, expect=limits.expect)
     earliest = min((backup.stop for backup in catalogue.backups), default=None)
     window = {"earliest": rfc3339(earliest) if earliest else None, "latest": None}
-    checks += _promised(catalogue, limits, window, now=now)
+    checks += promised(catalogue, limits, window, now=now)
     newest = catalogue.newest()
     return checks, {"pitr_window": dict(NO_WINDOW), "backup": document_of(catalogue, newest) if newest else None, "wal": {}}
 
@@ -150,7 +150,7 @@ def _read_wal(tool: Pgbackrest, catalogue: Stanza, limits: Limits, *, now: dt.da
     return judge_wal(catalogue, archive, history, now=now, max_wal_age_s=limits.max_wal_age_s, whole_window=limits.whole_window)
 
 
-def _promised(catalogue: Stanza, limits: Limits, window: Mapping[str, Any], *, now: dt.datetime) -> list[Check]:
+def promised(catalogue: Stanza, limits: Limits, window: Mapping[str, Any], *, now: dt.datetime) -> list[Check]:
     checks = [judge_schedule(catalogue, limits.schedule, now=now)] if limits.schedule else []
     checks += judge_retention(catalogue, limits.retention, window, now=now) if limits.retention else []
     checks += [judge_copies(catalogue, limits.copies, now=now, max_age_s=limits.max_age_s)] if limits.copies > 1 else []

@@ -33,20 +33,18 @@ QUIET_S = 3600
 
 @dataclass
 class BaseBackup:
-    """One that has a manifest. ``content`` and ``wal`` are what is wrong with it."""
+    """One that has a manifest. ``content`` and ``wal`` are what is wrong with it; ``archived``: its WAL lies elsewhere."""
 
+    label: str
     files: Files
     manifest: Manifest
-    of: Origin | None
+    of: Origin | None = None
+    archived: bool = False
     content: Found = field(init=False)
     wal: Found = field(init=False)
 
     def __post_init__(self) -> None:
         self.content, self.wal = Found(f"basebackup_{self.label}"), Found(f"wal_{self.label}")
-
-    @property
-    def label(self) -> str:
-        return self.files.home.name
 
     def listed(self) -> Listed:
         """When it ended nobody wrote down; it holds nothing that was there before it began."""
@@ -60,14 +58,14 @@ def judge_basebackups(location: Path, limits: Limits, *, now: dt.datetime) -> tu
     """The checks, as far as base backups can keep ``limits``, and what the gate returns besides, as :func:`judge_repository` does."""
     papers, backups, unfinished = _manifests(location)
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers])
-    due = {backup.label: _noted(backup) for backup in backups}
+    due = {backup.label: noted(backup) for backup in backups}
     whole = {one.label for one in backups if not (one.content.missing or one.content.short or one.content.extra)}
     name = f"base backups in {location}"
     checks, found = judge_listed(catalogue(name, [backup.listed() for backup in backups]), whole, limits, now=now)
-    checks += [_finished(unfinished, now=now), *_unprovable(backups)]
+    checks += [_finished(unfinished, now=now), *unprovable(backups)]
     if limits.checksums_s is not None:
         for backup in backups:
-            _read(backup, due[backup.label], reading)
+            read(backup, due[backup.label], reading)
     there = {home.name for home in homes(location)}  # some were removed meanwhile, because so many only are kept
     parts = [papers, *(part for one in backups if one.label in there for part in (one.content, one.wal))]
     if limits.checksums_s is not None:
@@ -82,7 +80,7 @@ def _manifests(location: Path) -> tuple[Found, list[BaseBackup], list[Path]]:
         name, files = f"{home.name}/{NAME}", files_of(home)
         try:
             manifest = core.read_manifest((home / NAME).read_bytes())
-            backups.append(BaseBackup(files, manifest, _origin(files)))
+            backups.append(BaseBackup(home.name, files, manifest, _origin(files)))
             found.read += 1
         except FileNotFoundError:
             if isinstance(files, Plain) or files.archives():
@@ -115,7 +113,7 @@ def _written(home: Path) -> float:
     return max(path.stat().st_mtime for path in seen if path.exists())
 
 
-def _unprovable(backups: list[BaseBackup]) -> list[Check]:
+def unprovable(backups: list[BaseBackup]) -> list[Check]:
     """What a manifest does not tell, so that nobody can know."""
     bare = [one.label for one in backups if one.manifest.unproved]
     partial_ones = [one.label for one in backups if core.needs_parent(one.manifest)]
@@ -129,7 +127,7 @@ def _unprovable(backups: list[BaseBackup]) -> list[Check]:
     return checks
 
 
-def _noted(backup: BaseBackup) -> list[str]:
+def noted(backup: BaseBackup) -> list[str]:
     """What the listing shows, and which files are left to read."""
     if isinstance(backup.files, Plain):
         return core.noted(backup.manifest, backup.files.listing(), backup.content)
@@ -178,7 +176,9 @@ class _Wal:
 
     def end(self) -> None:
         """Notes what is not there."""
-        if not self.proof and not self.found.corrupt:
+        if not self.ranges:
+            self.found.missing.append("WAL in the manifest: it does not tell which is needed")
+        elif not self.proof and not self.found.corrupt:
             self.found.missing.append("all WAL: take the backup with --wal-method=stream")
         needed = self.needed()
         self.found.files += len(needed)
@@ -187,7 +187,7 @@ class _Wal:
             self.found.corrupt.append(f"{needed[-1]}: it ends before the backup does")
 
 
-def _read(backup: BaseBackup, due: list[str], reading: Reading) -> None:
+def read(backup: BaseBackup, due: list[str], reading: Reading) -> None:
     if isinstance(backup.files, Plain):
         _read_plain(backup, backup.files, due, reading)
     elif not (backup.content.missing or backup.content.extra):
@@ -220,6 +220,8 @@ def _read_plain(backup: BaseBackup, files: Plain, due: list[str], reading: Readi
                 reading.facts.add(facts[path])
             else:
                 found.corrupt.append(path)
+    if backup.archived:
+        return
     names = files.wal()
     fact = fact_of(backup.label, backup.manifest.ranges, [(name, *stored.get(WAL + name, ())) for name in names])
     if _is_due(fact, reading, backup.wal, len(names)):
@@ -247,6 +249,26 @@ def _hashed(files: Plain, manifest: Manifest, until: float, path: str) -> str | 
     return str(seen.hexdigest())
 
 
+class _Members:
+    """The files of a backup, as they come out of its archives; ``left`` are still to come."""
+
+    def __init__(self, backup: BaseBackup) -> None:
+        self.backup, self.wal, self.left = backup, _Wal(backup), core.expected(backup.manifest)
+
+    def take(self, path: str, size: int, chunks: Iterator[bytes]) -> None:
+        if path.startswith(WAL) and SEGMENT.fullmatch(path.removeprefix(WAL)):
+            self.backup.wal.read_bytes += self.wal.take(path.removeprefix(WAL), chunks)
+        elif wanted := self.left.pop(path, None):
+            _hold_against(wanted, path, size, chunks, self.backup.content)
+        elif core.is_judged(path):
+            self.backup.content.extra.append(path)
+
+    def end(self) -> None:
+        if not self.backup.archived:
+            self.wal.end()
+        self.backup.content.missing += sorted(self.left)
+
+
 def _read_tar(backup: BaseBackup, files: Tar, reading: Reading) -> None:
     """All archives, or none: what is damaged in one of them makes the backup worthless."""
     found, wanted = backup.content, core.expected(backup.manifest)
@@ -255,24 +277,17 @@ def _read_tar(backup: BaseBackup, files: Tar, reading: Reading) -> None:
     found.files += len(wanted)
     if not _is_due(fact, reading, found, len(wanted)):
         return
-    wal, seen = _Wal(backup), set[str]()
+    members = _Members(backup)
     for name in sorted(archives, key=lambda name: (prefix_of(name) == WAL, name)):
         try:
             for path, size, chunks in files.members(name):
                 if time.monotonic() > reading.until:
                     found.unreadable.append(name)
                     return
-                if path.startswith(WAL) and SEGMENT.fullmatch(path.removeprefix(WAL)):
-                    backup.wal.read_bytes += wal.take(path.removeprefix(WAL), chunks)
-                elif path in wanted and path not in seen:
-                    seen.add(path)
-                    _hold_against(wanted[path], path, size, chunks, found)
-                elif core.is_judged(path):
-                    found.extra.append(path)
+                members.take(path, size, chunks)
         except OSError as exc:
             found.corrupt.append(f"{name}: {exc}")
-    wal.end()
-    found.missing += sorted(path for path in wanted if path not in seen)
+    members.end()
     if not any((found.missing, found.short, found.corrupt, found.extra, backup.wal.missing, backup.wal.corrupt)):
         reading.facts.add(fact)
 

@@ -38,11 +38,13 @@ options:
       - What wrote the backups.
       - V(dump) is for dumps of one database by M(odoo_ops.change_control.tenant_dump), which are proved by their manifests. Options about
         WAL and copies have no meaning then, and each dump is a full backup.
+      - V(barman) is for one server of Barman, in O(location). Its backups are proved by the manifests that PostgreSQL, or
+        C(barman generate-manifest), wrote, and its archive of WAL record by record.
       - V(basebackup) is for backups that C(pg_basebackup) wrote, plain or as tar, the latter also compressed by gzip, lz4 or zstd. They
         are proved by their manifests, and the WAL in them record by record. Their age counts from when they began, because that
         is all that they tell. A backup without the WAL that it needs, or without checksums, does not pass.
     type: str
-    choices: [pgbackrest, dump, basebackup]
+    choices: [pgbackrest, barman, dump, basebackup]
     default: pgbackrest
   stanza:
     description: The stanza of the cluster. Required with O(engine=pgbackrest).
@@ -52,9 +54,9 @@ options:
     type: str
   location:
     description:
-      - Where the dumps or base backups lie. Required with O(engine=dump) and O(engine=basebackup).
+      - Where the dumps or base backups lie. Required with every O(engine) but V(pgbackrest).
       - Dumps lie in a directory of the host or in C(s3://bucket/prefix). Base backups lie in a directory of the host, which is one of them
-        or has a directory for each.
+        or has a directory for each. Of Barman it is the server's directory in Barman's home, with C(base) and C(wals) in it.
     type: str
   config:
     description: Path of pgBackRest's configuration file. Without it pgBackRest, or the wrapper in O(command), uses its own.
@@ -210,7 +212,7 @@ seealso:
 requirements:
   - Python 3.11 or later on the host
   - pgBackRest 2.36 or later on the host, with O(engine=pgbackrest)
-  - google-crc32c on the host, with O(engine=basebackup)
+  - google-crc32c on the host, with O(engine=basebackup) and O(engine=barman)
 """
 
 EXAMPLES = r"""
@@ -251,6 +253,16 @@ EXAMPLES = r"""
       full: 2
       window: P14D
     copies: 2
+
+- name: What Barman keeps of this server is whole, and its archive reaches to a quarter of an hour ago
+  odoo_ops.change_control.pg_backup_verify:
+    engine: barman
+    location: /var/lib/barman/dedicated
+    depth: checksums
+    state: /var/lib/odoo-change-control/barman.proved
+    max_wal_age: PT15M
+  become: true
+  become_user: barman
 
 - name: Last night's base backup has every file that PostgreSQL wrote down, and WAL to be started with
   odoo_ops.change_control.pg_backup_verify:
@@ -308,7 +320,7 @@ content:
     - For each part that was read, how many files it has, how many were read, of how many bytes, and remembered, and the first names of
       those that are not as they should be.
     - Parts are C(documents_REPO), C(backup_LABEL) and C(wal_ARCHIVE); of dumps C(manifests) and C(dump_LABEL); of base backups
-      C(manifests), C(basebackup_LABEL) and C(wal_LABEL).
+      C(manifests), C(basebackup_LABEL) and C(wal_LABEL); of Barman C(documents), C(backup_LABEL) and C(wal).
   returned: with O(depth=checksums) and O(depth=full)
   type: dict
   sample: {"documents_1": {"files": 4, "read": 4, "remembered": 0, "read_bytes": 0},
@@ -329,6 +341,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits, judge_proofs, judge_repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._barman import judge_barman
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._basebackups import judge_basebackups
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup_policy import Retention, parse_schedule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
@@ -352,7 +365,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory im
 
 DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
 SPEC: dict[str, dict[str, Any]] = {
-    "engine": {"type": "str", "choices": ["pgbackrest", "dump", "basebackup"], "default": "pgbackrest"},
+    "engine": {"type": "str", "choices": ["pgbackrest", "barman", "dump", "basebackup"], "default": "pgbackrest"},
     "stanza": {"type": "str"},
     "database": {"type": "str"},
     "location": {"type": "str"},
@@ -392,11 +405,19 @@ RULES: dict[str, Any] = {
         ("engine", "pgbackrest", ("stanza",)),
         ("engine", "dump", ("database", "location")),
         ("engine", "basebackup", ("location",)),
+        ("engine", "barman", ("location",)),
     ]
 }
-OF_PGBACKREST = ("stanza", "config", "max_wal_age", "copies")
-WITHOUT_MEANING = {"pgbackrest": (), "dump": OF_PGBACKREST, "basebackup": (*OF_PGBACKREST, "database")}
+OF_PGBACKREST = ("stanza", "config", "copies")
+WITHOUT_MEANING = {
+    "pgbackrest": (),
+    "barman": (*OF_PGBACKREST, "database"),
+    "dump": (*OF_PGBACKREST, "max_wal_age"),
+    "basebackup": (*OF_PGBACKREST, "database", "max_wal_age"),
+}
 """Options that say nothing about what an engine wrote."""
+
+OF_A_DIRECTORY = {"barman": judge_barman, "basebackup": judge_basebackups}
 
 
 def limits(given: dict[str, Any]) -> Limits:
@@ -433,6 +454,7 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         "pgbackrest": f"stanza {given['stanza']}",
         "dump": f"dumps of {given['database']} at {store}",
         "basebackup": f"base backups in {given['location']}",
+        "barman": f"server {Path(given['location'] or '').name} of Barman",
     }[engine]
     try:
         memory, warnings = remembered(given, f"repositories of {subject}" if engine == "pgbackrest" else subject)
@@ -441,8 +463,8 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         raise ChangeError(str(exc)) from exc
     if store:
         checks, found = judge_dumps(store, given["database"], wanted, now=at)
-    elif engine == "basebackup":
-        checks, found = judge_basebackups(Path(given["location"]).expanduser(), wanted, now=at)
+    elif engine in OF_A_DIRECTORY:
+        checks, found = OF_A_DIRECTORY[engine](Path(given["location"]).expanduser(), wanted, now=at)
     else:
         tool = Pgbackrest(command_of(given["command"], given["config"]), timeout_s=wanted.timeout_s)
         checks, found = judge_repository(tool, given["stanza"], wanted, now=at)

@@ -95,7 +95,7 @@ def run(homes: Path, *, count: int, clean: int, seed: int = 2026, ways: Sequence
                     if not all(check.ok for check in scene.judge(memory)[0]):
                         tally.found += 1
                         continue
-                if scene.is_harmless(path, data):
+                if data == path.read_bytes() or scene.is_harmless(path, data):
                     tally.harmless += 1
                 else:
                     tally.missed.append(f"{way}: {path.relative_to(home)}")

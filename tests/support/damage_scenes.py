@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._barman import judge_barman
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._basebackups import judge_basebackups
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
@@ -24,6 +25,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgr
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._repository import Reading, read_repository
 
 from tests.support import basebackups
+from tests.support.barman import Barman
 from tests.support.basebackups import BaseBackups
 from tests.support.codecs_of_backups import DAMAGED, decoded
 from tests.support.pgbackrest import Repository
@@ -35,6 +37,8 @@ WITHOUT_CHECKSUM = {
     "pgbackrest *.history": "where a timeline left its parent: read, and held against the backup, when the path of recovery leads over it",
     "pgbackrest *.backup": "a label of a backup that PostgreSQL archives and no restore reads",
     "pgbackrest backup.history/*": "manifests of expired backups, for people",
+    "barman backup.info": "what Barman tells of a backup: its beginning is held against the manifest, which has a checksum",
+    "barman xlog.db": "Barman's list of WAL: only that it names what is there can be asked",
     "basebackup postgresql.auto.conf": "written by pg_basebackup after the server has told what there is",
     "basebackup pg_wal/archive_status": "notes of the archiver, which a restore does not read",
 }
@@ -134,6 +138,45 @@ def of_pg_basebackup(home: Path, way: str) -> Iterator[Scene]:
     yield BasebackupScene(made)
 
 
+class BarmanScene(Scene):
+    def __init__(self, made: Barman) -> None:
+        self.made = made
+        self.files = files_below(made.location, "backup.info", "identity.json", "*.backup", "postgresql.auto.conf", ".barman*", ".*")
+
+    def judge(self, memory: Proved) -> Judged:
+        checks, found = judge_barman(self.made.location, limits(memory), now=now() + LATER)
+        return checks, found["proved"]
+
+    def is_harmless(self, path: Path, data: bytes | None) -> bool:
+        """As :class:`RepositoryScene`; in Barman's list of WAL only names count, and behind the newest segment's last record nothing."""
+        if path.name == "xlog.db":
+            names = {line.split("\t")[0] for line in (data or b"").decode(errors="replace").splitlines()}
+            return data is None or {name for name in self.made.archived() if name not in names} == set()
+        if path.parent.parent.name != "wals":
+            return False
+        if data is None:
+            return path.name == self.made.archived()[-1] or path.name < min(self.needed())
+        kept = path.read_bytes()
+        try:
+            return decoded(path.with_suffix(".gz"), data) == decoded(path.with_suffix(".gz"), kept) or self.made.replays(path, data)
+        except DAMAGED:
+            return False
+
+    def needed(self) -> list[str]:
+        texts = [path.read_text() for path in self.made.location.glob("base/*/backup.info")]
+        return [line.partition("=")[2] for text in texts for line in text.splitlines() if line.startswith("begin_wal=")]
+
+
+@contextmanager
+def of_barman(home: Path) -> Iterator[Scene]:
+    made = Barman(home)
+    try:
+        made.make()
+    finally:
+        made.stop()
+    yield BarmanScene(made)
+
+
 class DumpScene(Scene):
     """Nothing in a dump or its manifest may be another."""
 
@@ -144,9 +187,9 @@ class DumpScene(Scene):
         checks, found = judge_dumps(self.store, "postgres", limits(memory), now=now() + LATER)
         return checks, found["proved"]
 
-    def is_harmless(self, path: Path, data: bytes | None) -> bool:
+    def is_harmless(self, _path: Path, _data: bytes | None) -> bool:
         """Without its manifest and its dump there was none; one of both is left here."""
-        return data == path.read_bytes()
+        return False
 
 
 @contextmanager
@@ -171,5 +214,6 @@ SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     "pgbackrest bz2 bundled": partial(of_pgbackrest, codec="bz2", bundle=True),
     "pgbackrest none": partial(of_pgbackrest, codec="none", bundle=False),
     **{f"basebackup {way}": partial(of_pg_basebackup, way=way) for way in basebackups.WAYS},
+    "barman": of_barman,
     "dump": of_tenant_dump,
 }

@@ -29,8 +29,7 @@ class SmallCluster:
 
     def initdb(self, settings: str = "") -> None:
         if USER:
-            shutil.chown(self.home, USER, USER)
-            for path in self.home.iterdir():
+            for path in (self.home, *self.home.rglob("*")):
                 shutil.chown(path, USER, USER)
         self.run(self.bin / "initdb", "-D", self.home / "data", "-A", "trust", "-U", "postgres", "-k", "--no-sync")
         with (self.home / "data" / "postgresql.conf").open("a") as conf:

@@ -46,7 +46,10 @@ class Range(NamedTuple):
 
 @dataclass(frozen=True)
 class Manifest:
-    """``began``: when the server wrote the backup's label. ``system_id`` is told from PostgreSQL 17 on."""
+    """``began``: when the server wrote the backup's label. ``system_id`` is told from PostgreSQL 17 on.
+
+    Manifests of Barman have no ``ranges``, and their times are local ones.
+    """
 
     files: Mapping[str, File]
     ranges: tuple[Range, ...]
@@ -76,7 +79,8 @@ def read_manifest(data: bytes) -> Manifest:
         if version not in VERSIONS:
             raise ValueError(f"it is of version {version}, wanted one of {', '.join(map(str, VERSIONS))}")
         files = dict(document["Files"])
-        ranges = tuple(Range(one["Timeline"], parse_lsn(one["Start-LSN"]), parse_lsn(one["End-LSN"])) for one in document["WAL-Ranges"])
+        told = document.get("WAL-Ranges", ())
+        ranges = tuple(Range(one["Timeline"], parse_lsn(one["Start-LSN"]), parse_lsn(one["End-LSN"])) for one in told)
         system_id = str(document.get("System-Identifier", ""))
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as exc:
         raise ValueError("it is no manifest of a base backup") from exc
@@ -102,7 +106,7 @@ def _compact(began: list[str]) -> Callable[[dict[str, Any]], Any]:
 
 
 def _instant(text: str) -> dt.datetime:
-    return dt.datetime.strptime(text, "%Y-%m-%d %H:%M:%S GMT").replace(tzinfo=dt.timezone.utc)
+    return dt.datetime.strptime(text.removesuffix(" GMT"), "%Y-%m-%d %H:%M:%S").replace(tzinfo=dt.timezone.utc)
 
 
 def needs_parent(manifest: Manifest) -> bool:

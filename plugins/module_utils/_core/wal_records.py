@@ -50,11 +50,15 @@ def origin(page: bytes) -> Origin:
 
 
 class Walk:
-    """Takes the pages from ``start`` on, in their order, until :attr:`done`; what lies outside of start and end is passed over."""
+    """Takes the pages from ``start`` on, in their order, until :attr:`done`; what lies outside of start and end is passed over.
+
+    Where ``start`` is the beginning of a file, the record that began before it is passed over, too.
+    """
 
     def __init__(self, timeline: int, start: int, end: int, of: Origin, crc32c: Callable[[bytes], int]) -> None:
         self.timeline, self.at, self.end, self.of, self.crc32c = timeline, start, end, of, crc32c
         self.begun = self.total = 0
+        self.headless = False
         self.before: int | None = None
         self.record = bytearray()
 
@@ -88,7 +92,7 @@ class Walk:
         if len(data) < self.of.page:
             raise DamagedWalError(f"it ends at {lsn(address + len(data))}")
         magic, info, timeline, told, left = _PAGE.unpack_from(data)
-        if SERVERS.get(magic) != self.of.version or told != address or timeline != self.timeline:
+        if SERVERS.get(magic) != self.of.version or told != address or timeline > self.timeline:  # a new timeline's file begins so
             raise DamagedWalError(f"no page of timeline {self.timeline} at {lsn(address)}")
         pos = _PAGE.size
         if address % self.of.segment == 0:
@@ -98,6 +102,8 @@ class Walk:
         if info & OVERWRITES:  # the server ended in the midst of a record, and went on without it
             self.total, self.at = 0, address + pos
             self.record.clear()
+        elif info & CONTINUES and self.at == address and self.before is None and not self.total:
+            self.total, self.headless = left, True
         elif self.total and (not info & CONTINUES or left != self.total - len(self.record)):
             raise DamagedWalError(f"the record at {lsn(self.begun)} is not continued at {lsn(address)}")
         elif not self.total and info & CONTINUES and self.before is not None:
@@ -106,8 +112,11 @@ class Walk:
 
     def _ended(self) -> bool:
         """Proves the record that is whole now. Whether it ends its file."""
-        data, self.total = bytes(self.record), 0
+        data, self.total, headless = bytes(self.record), 0, self.headless
         self.record.clear()
+        self.headless = False
+        if headless:
+            return False
         _total, _xid, before, info, manager, crc = _RECORD.unpack_from(data)
         if self.crc32c(data[_RECORD.size :] + data[:_CHECKED]) != crc:
             raise DamagedWalError(f"the record at {lsn(self.begun)} has another checksum")

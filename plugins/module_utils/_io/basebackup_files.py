@@ -109,6 +109,13 @@ class _Plainly:
             raise OSError("it is cut off")
 
 
+def decoded_chunks(path: Path, codec: str) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        plainly = _Plainly(file, codec)
+        yield from iter(lambda: plainly.read(CHUNK), b"")
+        plainly.end()
+
+
 class Tar:
     """A directory with an archive of the cluster, one for each tablespace, and mostly one of WAL."""
 

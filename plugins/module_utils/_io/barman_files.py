@@ -1,0 +1,80 @@
+# Copyright: (c) 2026, odoo_ops
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What Barman keeps of one server: documents, the files of its backups, and archived WAL, which may be compressed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .._core.barman import Info, archive_of, read_info
+from .._core.stored_files import Found, Stored
+from .._core.wal import Archive
+from .basebackup_files import PlaceError, chunks_of, decoded_chunks
+from .folder_walk import files_below
+
+MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zst"}
+"""Barman compresses a file of WAL without naming it otherwise."""
+
+
+class Server:
+    """The directory that Barman calls a server's ``backup_directory``."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        if not (home / "base").is_dir() or not (home / "wals").is_dir():
+            raise PlaceError(f"location {home} has no base and wals that this user can see. Name the server's directory in Barman's home.")
+
+    def infos(self, found: Found) -> list[Info]:
+        """All that can be read, by label; what is wrong with the others is noted."""
+        infos = []
+        for label in sorted(path.name for path in (self.home / "base").iterdir() if path.is_dir()):
+            path = self.document(label)
+            found.files += 1
+            try:
+                infos.append(read_info(path.read_text(), label))
+                found.read += 1
+            except FileNotFoundError:
+                found.missing.append(f"{label}/backup.info")
+            except OSError:
+                found.unreadable.append(f"{label}/backup.info")
+            except ValueError:
+                found.corrupt.append(f"{label}/backup.info")
+        return infos
+
+    def document(self, label: str) -> Path:
+        """Barman has kept it in ``meta`` since 3.13, beside the backup before."""
+        new = self.home / "meta" / f"{label}-backup.info"
+        return new if new.exists() else self.home / "base" / label / "backup.info"
+
+    def labels(self) -> set[str]:
+        return {path.name for path in (self.home / "base").iterdir()}
+
+    def data(self, label: str) -> Path:
+        return self.home / "base" / label / "data"
+
+    def wal(self) -> tuple[Archive, dict[str, tuple[Path, Stored]]]:
+        """The archive, and each segment's file."""
+        root = self.home / "wals"
+        seen = dict(files_below(str(root)))
+        stored = {path: Stored(one.st_size, f"{one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino}") for path, one in seen.items()}
+        archive = archive_of(stored, {path: int(one.st_mtime) for path, one in seen.items()})
+        files = {path.rpartition("/")[2]: (root / path, file) for path, file in stored.items()}
+        return archive, {name: file for name, file in files.items() if name in archive.stored}
+
+    def listed_wal(self) -> list[str] | None:
+        """The names in Barman's own list; None where it keeps that elsewhere."""
+        path = self.home / "wals" / "xlog.db"
+        return [line.partition("\t")[0] for line in path.read_text().splitlines()] if path.exists() else None
+
+    def history(self, timeline: int) -> str | None:
+        path = self.home / "wals" / f"{timeline:08X}.history"
+        return b"".join(segment(path)).decode() if path.exists() else None
+
+
+def segment(path: Path) -> Iterator[bytes]:
+    """What is in a file of the archive, decompressed; OSError when it is damaged."""
+    with path.open("rb") as file:
+        head = file.read(4)
+    codec = next((codec for magic, codec in MAGIC.items() if head.startswith(magic)), "")
+    return decoded_chunks(path, codec) if codec else chunks_of(path)
