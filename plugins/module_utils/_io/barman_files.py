@@ -65,7 +65,7 @@ class Server:
     def listed_wal(self) -> list[str] | None:
         """The names in Barman's own list; None where it keeps that elsewhere."""
         path = self.home / "wals" / "xlog.db"
-        return [line.partition("\t")[0] for line in path.read_text().splitlines()] if path.exists() else None
+        return [line.partition("\t")[0] for line in path.read_text(errors="replace").splitlines()] if path.exists() else None
 
     def history(self, timeline: int) -> str | None:
         path = self.home / "wals" / f"{timeline:08X}.history"
