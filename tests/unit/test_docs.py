@@ -271,6 +271,13 @@ def codes_in(path: Path) -> set[str]:
 
 
 SOURCES = {
+    "backups.md": {
+        "_core/barman.py": {"DONE", "FAILED", "WAITING_FOR_WALS"},
+        "_basebackups.py": set(),
+        "_barman.py": set(),
+        "_io/basebackup_files.py": {"PG_VERSION"},
+        "_io/checksums.py": {"CRC32C", "SHA224", "SHA256", "SHA384", "SHA512"},
+    },
     "approving.md": {
         "_core/approval.py": set(),
         "_core/awx_approval.py": set(),
