@@ -24,7 +24,7 @@ from ._core.wal import parse_segment
 from ._core.wal_records import DamagedWalError, Origin, Walk, cut, origin
 from ._core.wal_window import NO_WINDOW, history_needed, judge_wal
 from ._io.barman_files import Server, segment
-from ._io.basebackup_files import files_of
+from ._io.basebackup_files import files_of, note, readable
 from ._io.checksums import crc32c
 from ._repository import Reading
 
@@ -34,9 +34,14 @@ LATE_S = 36 * 3600
 
 def judge_barman(location: Path, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
     """The checks, and what the gate returns besides, as :func:`judge_repository` does."""
-    server, papers = Server(location), Found("documents")
+    with readable(location):
+        return _judged(Server(location.expanduser()), limits, now=now)
+
+
+def _judged(server: Server, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
+    papers = Found("documents")
     infos = server.infos(papers)
-    catalogue = core.stanza(f"{location.name} of Barman", infos)
+    catalogue = core.stanza(f"{server.home.name} of Barman", infos)
     found: dict[str, Any] = {"pitr_window": dict(NO_WINDOW), "backup": None, "wal": {}}
     present = {backup.label for backup in catalogue.backups if server.data(backup.label).is_dir()}
     checks = [core.judge_ended(infos, now=now, late_s=LATE_S)]
@@ -125,7 +130,7 @@ def _read_archive(server: Server, found: Found, reading: Reading) -> None:
         except FileNotFoundError:
             continue  # Barman's retention: which segments there have to be, the continuity of the listing tells
         except OSError as exc:
-            found.corrupt.append(f"{file.name}: {exc}")
+            note(exc, file.name, found)
         else:
             reading.facts.add(file.fact)
         found.read += 1
@@ -139,8 +144,11 @@ def _files(server: Server, found: Found) -> list[_File]:
         try:
             size = size or origin(next(segment(path), b"")).segment
             place = parse_segment(name, size)
-        except (ValueError, OSError) as exc:
+        except ValueError as exc:
             found.corrupt.append(f"{name}: {exc}")
+            continue
+        except OSError as exc:
+            note(exc, name, found)
             continue
         files.append(_File(name, path, place.timeline, place.number, fact_of(name, *seen)))
     return files

@@ -20,9 +20,9 @@ from ._core.basebackup import LABEL, NAME, WAL, Manifest
 from ._core.checks import Check, unknown
 from ._core.listed import Listed, catalogue
 from ._core.proved import fact_of
-from ._core.stored_files import Found, judge
+from ._core.stored_files import KINDS, Found, judge
 from ._core.wal_records import DamagedWalError, Origin, Proof, lsn, origin
-from ._io.basebackup_files import SEGMENT, Files, Plain, Tar, files_of, homes, prefix_of
+from ._io.basebackup_files import SEGMENT, Files, Plain, Tar, files_of, homes, note, prefix_of, readable
 from ._io.checksums import checksum, crc32c
 from ._io.side_by_side import side_by_side
 from ._repository import Reading
@@ -56,6 +56,11 @@ class BaseBackup:
 
 def judge_basebackups(location: Path, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
     """The checks, as far as base backups can keep ``limits``, and what the gate returns besides, as :func:`judge_repository` does."""
+    with readable(location):
+        return _judged(location.expanduser(), limits, now=now)
+
+
+def _judged(location: Path, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
     papers, backups, unfinished = _manifests(location)
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers])
     due = {backup.label: noted(backup) for backup in backups}
@@ -144,7 +149,8 @@ class _Wal:
     """The segments of a backup, as they come."""
 
     def __init__(self, backup: BaseBackup) -> None:
-        self.ranges, self.found, self.proof, self.seen = backup.manifest.ranges, backup.wal, None, set[str]()
+        self.ranges, self.found, self.seen = backup.manifest.ranges, backup.wal, set[str]()
+        self.proof: Proof | None = None
 
     def needed(self) -> list[str]:
         return sorted({name for one in self.ranges for name in one.segments(self.proof.of.segment)}) if self.proof else []
@@ -180,11 +186,12 @@ class _Wal:
             self.found.missing.append("WAL in the manifest: it does not tell which is needed")
         elif not self.proof and not self.found.corrupt:
             self.found.missing.append("all WAL: take the backup with --wal-method=stream")
-        needed = self.needed()
-        self.found.files += len(needed)
-        self.found.missing += [name for name in needed if name not in self.seen and name not in self.found.corrupt]
-        if needed and not (self.found.missing or self.found.corrupt) and not all(walk.done for walk in self.proof.walks):  # type: ignore[union-attr]
-            self.found.corrupt.append(f"{needed[-1]}: it ends before the backup does")
+        self.found.files += len(self.needed())
+        noted_already = {*self.seen, *self.found.corrupt, *self.found.unreadable}
+        self.found.missing += [name for name in self.needed() if name not in noted_already]
+        whole = not any(getattr(self.found, kind) for kind in KINDS)
+        if self.proof and whole and not all(walk.done for walk in self.proof.walks):
+            self.found.corrupt.append(f"{self.needed()[-1]}: it ends before the backup does")
 
 
 def read(backup: BaseBackup, due: list[str], reading: Reading) -> None:
@@ -205,6 +212,7 @@ def _is_due(fact: int, reading: Reading, part: Found, files: int = 1) -> bool:
 
 def _read_plain(backup: BaseBackup, files: Plain, due: list[str], reading: Reading) -> None:
     stored, found, wanted = files.listing(), backup.content, backup.manifest.files
+    found.missing += [path for path in due if path not in stored]
     facts = {path: fact_of(backup.label, path, *stored[path], *wanted[path]) for path in due if path in stored}
     chosen = [path for path, fact in facts.items() if _is_due(fact, reading, found)]
     workers = len(os.sched_getaffinity(0))
@@ -227,9 +235,12 @@ def _read_plain(backup: BaseBackup, files: Plain, due: list[str], reading: Readi
     if _is_due(fact, reading, backup.wal, len(names)):
         wal = _Wal(backup)
         for name in names:
-            backup.wal.read_bytes += wal.take(name, files.chunks(WAL + name))
+            try:
+                backup.wal.read_bytes += wal.take(name, files.chunks(WAL + name))
+            except OSError as exc:
+                note(exc, name, backup.wal)
         wal.end()
-        if not (backup.wal.missing or backup.wal.corrupt):
+        if not (backup.wal.missing or backup.wal.corrupt or backup.wal.unreadable):
             reading.facts.add(fact)
 
 
@@ -286,9 +297,9 @@ def _read_tar(backup: BaseBackup, files: Tar, reading: Reading) -> None:
                     return
                 members.take(path, size, chunks)
         except OSError as exc:
-            found.corrupt.append(f"{name}: {exc}")
+            note(exc, name, found)
     members.end()
-    if not any((found.missing, found.short, found.corrupt, found.extra, backup.wal.missing, backup.wal.corrupt)):
+    if not any(getattr(part, kind) for part in (found, backup.wal) for kind in KINDS):
         reading.facts.add(fact)
 
 

@@ -464,7 +464,7 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     if store:
         checks, found = judge_dumps(store, given["database"], wanted, now=at)
     elif engine in OF_A_DIRECTORY:
-        checks, found = OF_A_DIRECTORY[engine](Path(given["location"]).expanduser(), wanted, now=at)
+        checks, found = OF_A_DIRECTORY[engine](Path(given["location"]), wanted, now=at)
     else:
         tool = Pgbackrest(command_of(given["command"], given["config"]), timeout_s=wanted.timeout_s)
         checks, found = judge_repository(tool, given["stanza"], wanted, now=at)

@@ -8,12 +8,13 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Union, cast
 
 from .._core.basebackup import NAME, WAL
 from .._core.errors import ChangeError
-from .._core.stored_files import Stored
+from .._core.stored_files import Found, Stored
 from .decoded import CHUNK, decoder
 from .folder_walk import files_below
 
@@ -29,16 +30,20 @@ class PlaceError(ChangeError):
         super().__init__(message, code="BACKUPS_UNREACHABLE")
 
 
+@contextmanager
+def readable(location: Path) -> Iterator[None]:
+    """What the machine refuses becomes a message that says what to do."""
+    try:
+        yield
+    except OSError as exc:
+        told = f"{exc.filename or location} cannot be read ({exc.strerror or exc}). Run the task as the owner, or correct location."
+        raise PlaceError(told) from None
+
+
 def homes(location: Path) -> list[Path]:
     """The directory itself when it is a base backup, else all those in it, the unfinished ones among them."""
-    try:
-        below = sorted(location.iterdir())
-    except OSError as exc:
-        raise PlaceError(f"location {location} cannot be read ({exc.strerror}). Run the task as the owner, or correct location.") from None
-    names = {path.name for path in below}
-    if NAME in names:
-        return [location]
-    return [path for path in below if path.is_dir()]
+    below = sorted(location.iterdir())
+    return [location] if any(path.name == NAME for path in below) else [path for path in below if path.is_dir()]
 
 
 def chunks_of(path: Path) -> Iterator[bytes]:
@@ -176,6 +181,14 @@ def codec_of(archive: str) -> str:
 
 
 Files = Union[Plain, Tar]  # noqa: UP007 - an alias is evaluated, and hosts may have Python 3.9
+
+
+def note(exc: OSError, name: str, found: Found) -> None:
+    """What the machine refuses to read is not known to be damaged."""
+    if exc.errno is None:
+        found.corrupt.append(f"{name}: {exc}")
+    else:
+        found.unreadable.append(name)
 
 
 def files_of(home: Path) -> Files:
