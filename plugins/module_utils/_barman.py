@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ._backup_gate import Limits, document_of, promised
-from ._basebackups import BaseBackup, noted, read, unprovable
+from ._basebackup import BaseBackup, noted, read, unprovable
 from ._core import barman as core
 from ._core.backup import Stanza, judge_catalogue
 from ._core.basebackup import NAME, read_manifest

@@ -288,7 +288,7 @@ def test_bad_input_of_a_dump_is_told_and_writes_nothing(folder: Folder, more: di
     ("more", "words"),
     [
         pytest.param({"stanza": "shared"}, "stanza given", id="a-stanza"),
-        pytest.param({"copies": 2, "max_wal_age": "PT1H"}, "max_wal_age, copies given", id="copies-and-wal"),
+        pytest.param({"copies": 2, "max_wal_age": "PT1H"}, "copies, max_wal_age given", id="copies-and-wal"),
         pytest.param({"location": "/nowhere"}, "is no directory", id="no-directory"),
     ],
 )
