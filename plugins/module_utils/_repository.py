@@ -13,7 +13,7 @@ from itertools import zip_longest
 
 from ._core.backup import Stanza
 from ._core.pgbackrest_content import Wanted, to_read
-from ._core.pgbackrest_info import DamagedError, Manifest, entries, read_manifest, segment_piece
+from ._core.pgbackrest_info import DamagedError, Manifest, manifest_of, read_info, segment_piece
 from ._core.proved import Proved
 from ._core.stored_files import Found, Stored
 from ._io.pgbackrest_repository import Folder, Remote, check_all
@@ -70,8 +70,7 @@ def _documents(where: Folder | Remote, stanza: str, found: Found) -> None:
     for path in (f"archive/{stanza}/archive.info", f"backup/{stanza}/backup.info"):
         for name in (path, f"{path}.copy"):
             with _noted(name, found):
-                for _entry in entries(where.lines(name)):
-                    pass
+                read_info(where.lines(name), name.rsplit("/", 1)[1])
 
 
 @contextmanager
@@ -90,13 +89,13 @@ def _noted(path: str, found: Found) -> Iterator[None]:
 
 
 def _backup(where: Folder | Remote, folder: str, labels: Collection[str], found: Found, reading: Reading) -> None:
-    manifest = None
+    manifest, label = None, folder.rsplit("/", 1)[1]
     path, copy = f"{folder}/backup.manifest", f"{folder}/backup.manifest.copy"
     with _noted(path, found):
-        manifest = read_manifest(where.lines(path))
+        manifest = manifest_of(where.lines(path), label)
     with _noted(copy, found):
         if manifest is None or not _same(where, path, copy):  # what is the same is as whole
-            manifest = read_manifest(where.lines(copy))
+            manifest = manifest_of(where.lines(copy), label)
     if manifest:
         found.missing += sorted(manifest.references - set(labels))
         _read(Part(where, folder), _of_manifest(folder, manifest), found, reading)

@@ -52,6 +52,7 @@ class Piece(NamedTuple):
 class Manifest:
     """What a backup has stored itself: for each object, below the folder of the backup, its pieces."""
 
+    label: str = ""
     codec: str = "none"
     objects: dict[str, list[Piece]] = field(default_factory=lambda: defaultdict(list))
     references: set[str] = field(default_factory=set)
@@ -111,6 +112,21 @@ def databases_sizes(lines: Iterable[str]) -> tuple[dict[str, int], int]:
     return {name: sizes[oid] for oid, name in names.items()}, rest
 
 
+def read_info(lines: Iterable[str], name: str) -> None:
+    """Reads ``archive.info``, ``backup.info``, or a copy of either to its end; DamagedError, also when it is the other one."""
+    about = {key for section, key, _value in entries(lines) if section == "db"}
+    if "db-id" not in about or ("db-catalog-version" in about) != name.startswith("backup.info"):
+        raise DamagedError("it is another document")
+
+
+def manifest_of(lines: Iterable[str], label: str) -> Manifest:
+    """As :func:`read_manifest`; DamagedError, too, when it is the manifest of another backup."""
+    found = read_manifest(lines)
+    if found.label != label:
+        raise DamagedError(f"it is of {found.label or 'nothing'}")
+    return found
+
+
 def read_manifest(lines: Iterable[str]) -> Manifest:
     """The manifest of a backup; DamagedError, or UnreadableError for a whole one that only a newer reader understands."""
     found, bundled, encrypted, odd = Manifest(), False, False, ""
@@ -121,6 +137,8 @@ def read_manifest(lines: Iterable[str]) -> Manifest:
             elif (section, key) == ("backup:option", "option-compress-type"):
                 found.codec = value
                 odd = odd or ("" if found.codec in SUFFIXES else f"it is compressed by {found.codec}")
+            elif (section, key) == ("backup", "backup-label"):
+                found.label = value
             elif (section, key) == ("backup", "backup-bundle"):
                 bundled = value
             elif section == "cipher":

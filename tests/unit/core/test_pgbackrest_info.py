@@ -12,6 +12,8 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgba
     UnreadableError,
     databases_sizes,
     entries,
+    manifest_of,
+    read_info,
     read_manifest,
     segment_piece,
 )
@@ -161,3 +163,34 @@ def test_what_each_database_takes() -> None:
     assert databases_sizes(sealed(text)) == ({"acme": 1053, "tpl_odoo": 7}, 123)
     with pytest.raises(DamagedError):
         databases_sizes([line.replace(":1000,", ":1,") for line in sealed(text)])
+
+
+def test_the_manifest_of_another_backup_is_damage() -> None:
+    assert manifest_of(sealed(HEAD + ONE), "20261128-120411F").label == "20261128-120411F"
+    with pytest.raises(DamagedError, match="it is of 20261128-120411F"):
+        manifest_of(sealed(HEAD + ONE), "20261129-120411F")
+
+
+ARCHIVE_INFO = '[backrest]\nbackrest-format=5\n\n[db]\ndb-id=1\ndb-system-id=7\ndb-version="15"\n'
+BACKUP_INFO = "[backrest]\nbackrest-format=5\n\n[db]\ndb-catalog-version=202209061\ndb-control-version=1300\ndb-id=1\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "right"),
+    [
+        pytest.param(ARCHIVE_INFO, "archive.info", True, id="archive"),
+        pytest.param(ARCHIVE_INFO, "archive.info.copy", True, id="its-copy"),
+        pytest.param(BACKUP_INFO, "backup.info", True, id="backup"),
+        pytest.param(BACKUP_INFO, "backup.info.copy", True, id="the-copy-of-that"),
+        pytest.param(BACKUP_INFO, "archive.info", False, id="backup-for-archive"),
+        pytest.param(ARCHIVE_INFO, "backup.info.copy", False, id="archive-for-backup"),
+        pytest.param(HEAD + ONE, "backup.info", False, id="a-manifest-for-backup"),
+        pytest.param(HEAD + ONE, "archive.info", False, id="a-manifest-for-archive"),
+    ],
+)
+def test_another_document_of_pgbackrest_is_damage(text: str, name: str, right: bool) -> None:
+    if right:
+        read_info(sealed(text), name)
+    else:
+        with pytest.raises(DamagedError, match="another document"):
+            read_info(sealed(text), name)
