@@ -77,7 +77,8 @@ def _read_backups(server: Server, catalogue: Stanza, infos: Mapping[str, core.In
         try:
             backup = BaseBackup(one.label, files_of(home), read_manifest((home / NAME).read_bytes()), archived=True)
         except FileNotFoundError:
-            bare.append(one.label)
+            if home.exists():  # else Barman's retention has just deleted it
+                bare.append(one.label)
             continue
         except OSError:
             found.unreadable.append(NAME)

@@ -26,7 +26,7 @@ _HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
 
 @dataclass(frozen=True)
 class Info:
-    """What one ``backup.info`` says. ``stop`` is None until the backup has ended."""
+    """What one ``backup.info`` says: its values as they are written."""
 
     label: str
     status: str

@@ -11,7 +11,7 @@ from .._core.barman import Info, archive_of, read_info
 from .._core.stored_files import Found, Stored
 from .._core.wal import Archive
 from .basebackup_files import PlaceError, chunks_of, decoded_chunks
-from .folder_walk import files_below
+from .folder_walk import files_below, stored
 
 MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zst"}
 """Barman compresses a file of WAL without naming it otherwise."""
@@ -57,9 +57,9 @@ class Server:
         """The archive, and each segment's file."""
         root = self.home / "wals"
         seen = dict(files_below(str(root)))
-        stored = {path: Stored(one.st_size, f"{one.st_mtime_ns} {one.st_ctime_ns} {one.st_ino}") for path, one in seen.items()}
-        archive = archive_of(stored, {path: int(one.st_mtime) for path, one in seen.items()})
-        files = {path.rpartition("/")[2]: (root / path, file) for path, file in stored.items()}
+        listed = {path: stored(one) for path, one in seen.items()}
+        archive = archive_of(listed, {path: int(one.st_mtime) for path, one in seen.items()})
+        files = {path.rpartition("/")[2]: (root / path, file) for path, file in listed.items()}
         return archive, {name: file for name, file in files.items() if name in archive.stored}
 
     def listed_wal(self) -> list[str] | None:
@@ -69,7 +69,7 @@ class Server:
 
     def history(self, timeline: int) -> str | None:
         path = self.home / "wals" / f"{timeline:08X}.history"
-        return b"".join(segment(path)).decode() if path.exists() else None
+        return b"".join(segment(path)).decode(errors="replace") if path.exists() else None
 
 
 def segment(path: Path) -> Iterator[bytes]:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import tarfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ from .._core.basebackup import NAME, WAL
 from .._core.errors import ChangeError
 from .._core.stored_files import Found, Stored
 from .decoded import CHUNK, decoder
-from .folder_walk import files_below
+from .folder_walk import files_below, stored
 
 SEGMENT = re.compile(r"[0-9A-F]{24}")
 _ARCHIVE = re.compile(r"(?P<stem>base|pg_wal|[0-9]+)\.tar(?:\.(?P<suffix>gz|lz4|zst))?")
@@ -51,10 +50,6 @@ def chunks_of(path: Path) -> Iterator[bytes]:
         yield from iter(lambda: file.read(CHUNK), b"")
 
 
-def _stored(seen: os.stat_result) -> Stored:
-    return Stored(seen.st_size, f"{seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino}")
-
-
 class Plain:
     """A directory that a server could start from."""
 
@@ -63,11 +58,11 @@ class Plain:
 
     def listing(self) -> dict[str, Stored]:
         """Every file below it, and below the directories of its tablespaces."""
-        found = {name: _stored(seen) for name, seen in files_below(str(self.home))}
+        found = {name: stored(seen) for name, seen in files_below(str(self.home))}
         spaces = self.home / "pg_tblspc"
         for link in sorted(spaces.iterdir()) if spaces.is_dir() else []:
             if link.is_symlink():
-                found |= {name: _stored(seen) for name, seen in files_below(str(link), f"pg_tblspc/{link.name}/")}
+                found |= {name: stored(seen) for name, seen in files_below(str(link), f"pg_tblspc/{link.name}/")}
         return found
 
     def chunks(self, path: str) -> Iterator[bytes]:
@@ -130,7 +125,7 @@ class Tar:
     def archives(self) -> dict[str, Stored]:
         """By name. What lies beside them is nothing of the backup."""
         found = {path.name: path.stat() for path in sorted(self.home.iterdir()) if _ARCHIVE.fullmatch(path.name)}
-        return {name: _stored(seen) for name, seen in found.items()}
+        return {name: stored(seen) for name, seen in found.items()}
 
     def first_page(self) -> bytes:
         """The first bytes of its first segment, or none. Those of ``--wal-method=fetch`` lie at the end of the cluster's archive."""

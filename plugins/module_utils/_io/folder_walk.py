@@ -8,6 +8,13 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from .._core.stored_files import Stored
+
+
+def stored(seen: os.stat_result) -> Stored:
+    """A file as what remembers it has to see it: nobody writes to it, or puts another in its place, without one of these changing."""
+    return Stored(seen.st_size, f"{seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino}")
+
 
 def files_below(folder: str, prefix: str = "") -> Iterator[tuple[str, os.stat_result]]:
     """Each regular file, named from the directory on with ``prefix`` before it. What vanishes meanwhile is left out.

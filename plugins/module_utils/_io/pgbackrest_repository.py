@@ -22,7 +22,7 @@ from typing import Protocol
 from .._core.pgbackrest_content import Wanted
 from .._core.stored_files import Stored
 from .decoded import Stream, wrong_pieces
-from .folder_walk import files_below
+from .folder_walk import files_below, stored
 from .pgbackrest import Pgbackrest, PgbackrestError
 from .side_by_side import side_by_side
 
@@ -55,10 +55,7 @@ class Folder:
 
     def listing(self, path: str) -> dict[str, Stored]:
         try:
-            return {
-                name: Stored(seen.st_size, f"{seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino}")
-                for name, seen in files_below(str(self.root / path), f"{path}/")
-            }
+            return {name: stored(seen) for name, seen in files_below(str(self.root / path), f"{path}/")}
         except OSError as exc:
             told = f"{exc.filename} cannot be read ({exc.strerror}). Run the task as the owner of the repository."
             raise PgbackrestError(told) from None
