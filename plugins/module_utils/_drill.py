@@ -4,39 +4,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import random
-import shutil
-import signal
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import drill
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Backup, Stanza, System
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_info import DamagedError, databases_sizes
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_text import advice_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOnCopy, OdooOrder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_record import DrillRecord
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, PgbackrestError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import MARK, Scratch, ScratchError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_postgres import (
-    Instance,
-    ScratchPostgresError,
-    account,
-    binaries,
-)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import MARK, Scratch, free_bytes
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_odoo import CopyOfOdoo
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_postgres import Instance, account, binaries
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signals import ends_on_signal, quiet_signals
 
 BACK = "brought_back"
 """The database into which a tenant's dump is restored, next to the restored one."""
-
-
-class Interrupted(BaseException):
-    """A signal asked us to end. Not an Exception, so that nothing on the way takes it for a failed check."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +47,9 @@ class Order:
     kind: str = "restore"
     target: dt.datetime | None = None
     """The instant to go back to; without it the end of what is archived, and with the kind ``pitr`` a random one."""
+    odoo: OdooOrder | None = None
+    bundle: Path | None = None
+    """What a rebuild needs besides database and files, as recovery_bundle writes it."""
 
     @property
     def to_instant(self) -> bool:
@@ -74,25 +67,21 @@ class Drill:
 
     order: Order
     began: dt.datetime
-    checks: list[Check] = field(default_factory=list)
+    record: DrillRecord = field(default_factory=DrillRecord)
     target: dt.datetime | None = None
-    found: dict[str, Any] = field(
-        default_factory=lambda: {
-            "backup": None,
-            "databases": [],
-            "database_bytes": None,
-            "phases": {},
-            "rto_s": None,
-            "rpo_s": None,
-            "instant": None,
-            "cleaned": [],
-        }
-    )
+
+    @property
+    def checks(self) -> list[Check]:
+        return self.record.checks
+
+    @property
+    def found(self) -> dict[str, Any]:
+        return self.record.found
 
     # -- the two ways to run it --------------------------------------------------------------------------------------------
     def predict(self) -> str:
         """Check mode: looks whether the drill could be carried out, and says what it would do."""
-        with self._told("preflight"):
+        with self.record.told("preflight"):
             backup, _system, folder = self._preflight()
             left, upto = self._scratch().leftovers(), f" up to {rfc3339(self.target)}" if self.target else ""
             return (
@@ -103,7 +92,7 @@ class Drill:
 
     def run(self) -> None:
         """Everything; what was made is removed whatever happens."""
-        with self._told("lock"), ends_on_signal():
+        with self.record.told("lock"), ends_on_signal():
             scratch = self._scratch()
             with scratch.locked():
                 self._clear(scratch)
@@ -114,16 +103,16 @@ class Drill:
         return Scratch(self.order.scratch, self.order.stanza, account(self.order.run_as))
 
     def _clear(self, scratch: Scratch) -> None:
-        with self._timed("leftovers_s"):
+        with self.record.timed("leftovers_s"):
             for folder in scratch.leftovers():
                 scratch.remove(folder)
                 self.found["cleaned"].append(str(folder))
 
     def _restore_and_look(self, scratch: Scratch) -> None:
         clock = time.monotonic()
-        with self._told("preflight"), self._timed("preflight_s"):
+        with self.record.told("preflight"), self.record.timed("preflight_s"):
             backup, system, folder = self._preflight()
-        if not self.checks or not all(check.ok for check in self.checks):
+        if not self.record.good:
             return
         home = scratch.make("data", "tablespaces", "lock", "spool")
         try:
@@ -131,8 +120,10 @@ class Drill:
             if self._restore(scratch, home, backup) and self._open(instance) and self._bring_back(instance):
                 self.found["rto_s"] = round(time.monotonic() - clock, 1)
                 self._look(instance, backup, system)
+                self._odoo(scratch, instance)
+                self._judge_times()
         finally:
-            with quiet_signals(), self._told("cleanup"), self._timed("cleanup_s"):
+            with quiet_signals(), self.record.told("cleanup"), self.record.timed("cleanup_s"):
                 scratch.remove(home)
 
     def _preflight(self) -> tuple[Backup, System, Path]:
@@ -146,9 +137,8 @@ class Drill:
                 f"stanza {order.stanza} has no backup, so there is nothing to restore. Take a full backup.", code="NO_BACKUP"
             )
         folder, version = binaries(system.version, order.pg_bin)
-        existing = next(p for p in (order.scratch, *order.scratch.parents) if p.exists())
-        free, size = shutil.disk_usage(existing).free, self._size_of_one(backup) if order.one_tenant else backup.size
-        self.checks += drill.judge_before(size=size, free=free, version=system.version, binaries=version, scratch=str(order.scratch))
+        free, size = free_bytes(order.scratch), self._size_of_one(backup) if order.one_tenant else backup.size
+        self.record.checks += drill.judge_before(size=size, free=free, version=system.version, binaries=version, scratch=str(order.scratch))
         self.found["backup"] = {**backup.document(), "system_id": system.system_id, "version": system.version}
         return backup, system, folder or Path()
 
@@ -195,7 +185,7 @@ class Drill:
             f"--lock-path={home}/lock",
             f"--tablespace-map-all={home}/tablespaces",
         ]
-        with self._told("restores"), self._timed("restore_s"):
+        with self.record.told("restores"), self.record.timed("restore_s"):
             instant = {"kind": "time", "target": drill.recovery_target(self.target)} if self.target else {}
             options += [f"--repo={backup.repo}", *(["--target-action=promote"] if self.target else [])]
             options += [f"--db-include={order.one_tenant}"] if order.one_tenant else []
@@ -206,7 +196,7 @@ class Drill:
         return False
 
     def _open(self, instance: Instance) -> bool:
-        with self._told("opens"), self._timed("start_s"):
+        with self.record.told("opens"), self.record.timed("start_s"):
             instance.start()
             self.checks.append(Check("opens", True, "accepts connections", "accepts connections", code="OPEN"))
             return True
@@ -217,10 +207,10 @@ class Drill:
         name = self.order.one_tenant
         if not name:
             return True
-        with self._told("brings_back"):
-            with self._timed("export_s"):
+        with self.record.told("brings_back"):
+            with self.record.timed("export_s"):
                 export = instance.export(name)
-            with self._timed("import_s"):
+            with self.record.timed("import_s"):
                 instance.bring_back(export, BACK, like=name)
             self.checks.append(Check("brings_back", True, f"database {name}", "dumped and restored", code="EXPORT"))
             return True
@@ -228,7 +218,7 @@ class Drill:
 
     def _look(self, instance: Instance, backup: Backup, system: System) -> None:
         order, found = self.order, self.found
-        with self._told("looks"), self._timed("checks_s"):
+        with self.record.told("looks"), self.record.timed("checks_s"):
             self.checks.append(drill.judge_isolation(instance.shown(list(drill.ISOLATION))))
             self.checks.append(drill.judge_system(instance.control().get("Database system identifier", ""), system.system_id))
             if self.target:
@@ -240,59 +230,47 @@ class Drill:
             wanted = [name for name in order.databases if name in there] if order.databases else there
             seen = [instance.look(name) for name in wanted]
             found["databases"] = [database.document() for database in seen]
-            self.checks += drill.judge_databases(seen, order.databases)
+            self.record.checks += drill.judge_databases(seen, order.databases)
             if order.one_tenant and all(check.ok for check in self.checks):
                 self.checks.append(drill.judge_rows(instance.rows(order.one_tenant), instance.rows(BACK)))
-            self.checks += drill.judge_times(rto=found["rto_s"], rpo=found["rpo_s"], max_rto_s=order.max_rto_s, max_rpo_s=order.max_rpo_s)
 
-    # -- how a step ends ---------------------------------------------------------------------------------------------------
-    @contextlib.contextmanager
-    def _told(self, check_id: str) -> Iterator[None]:
-        """A step's error becomes a check: the backup's fault fails the drill, our inability leaves it unknown."""
-        codes = {"restores": "RESTORE", "opens": "OPEN", "brings_back": "EXPORT", "looks": "OPEN", "cleanup": "CLEANUP"}
-        try:
-            yield
-        except (PgbackrestError, ScratchPostgresError, ScratchError) as exc:
-            code = exc.facts.get("code") or codes.get(check_id, "TOOL")
-            seen, advice = advice_of(str(exc))
-            if (check_id in codes and code != "PITR_END") or code in ("NO_BACKUP", "PITR", "DATABASE", "RESTORE"):
-                self.checks.append(Check(check_id, False, seen, "done", advice, code))
-            else:
-                self.checks.append(unknown(check_id, seen, hint=advice, code=code))
+    def _odoo(self, scratch: Scratch, instance: Instance) -> None:
+        """Odoo with its files on the copy. It is not started unless the copy is neutralised."""
+        order, record = self.order.odoo, self.record
+        if order is None or not record.good:
+            return
+        on_copy, process = OdooOnCopy(order, instance, BACK if self.order.one_tenant else order.database), None
+        with record.told("odoo_works"):
+            process = on_copy.prepare(scratch)
+            with record.timed("filestore_s"):
+                record.checks += on_copy.fetch(process, scratch)
+        if process and record.good:
+            with record.told("neutralised"), record.timed("neutralise_s"):
+                record.checks.append(on_copy.neutralise(process))
+        if process and record.good and order.update:
+            process = self._rehearse(on_copy, process)
+        if process and record.good:
+            with record.told("odoo_works"), record.timed("odoo_s"):
+                seen = on_copy.work(process)
+                record.checks += seen.checks
+                record.found["odoo"] = {"version": seen.version, "ready_s": seen.ready_s, "modules": on_copy.installed()}
 
-    @contextlib.contextmanager
-    def _timed(self, phase: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.found["phases"][phase] = round(time.monotonic() - began, 2)
+    def _rehearse(self, on_copy: OdooOnCopy, process: CopyOfOdoo) -> CopyOfOdoo:
+        """The update of a change; the process that serves after it."""
+        update = on_copy.order.update
+        new = replace(process, command=update.command, image=update.image)
+        with self.record.told("updates"), self.record.timed("update_s"):
+            checks, self.found["rehearsal"] = on_copy.rehearse(new, update)
+            self.record.checks += checks
+        return new
 
-
-@contextlib.contextmanager
-def ends_on_signal() -> Iterator[None]:
-    """SIGTERM, SIGINT and SIGHUP raise :class:`Interrupted`, so that everything on the way is cleaned up."""
-
-    def interrupt(number: int, _frame: object) -> None:
-        raise Interrupted(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-@contextlib.contextmanager
-def quiet_signals() -> Iterator[None]:
-    """Cleaning up is not interrupted a second time."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    def _judge_times(self) -> None:
+        """A rebuild is back when Odoo answers; what only a drill does is not counted."""
+        order, found = self.order, self.found
+        if order.kind == "rebuild" and found["odoo"]:
+            found["rto_s"] = drill.rebuild_s(found["phases"], found["odoo"]["ready_s"])
+        limits = {"max_rto_s": order.max_rto_s, "max_rpo_s": order.max_rpo_s}
+        self.record.checks += drill.judge_times(rto=found["rto_s"], rpo=found["rpo_s"], **limits)
 
 
 def processors() -> int:

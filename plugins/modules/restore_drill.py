@@ -17,6 +17,7 @@ description:
     options on its command line that nothing in the restored configuration can override, and it is asked whether that is so.
   - Everything is removed at success, at failure and at SIGTERM. What a killed drill left, its processes too, is removed by the next
     drill of the same stanza in the same scratch folder. Two drills of one stanza exclude each other there.
+  - With O(odoo), Odoo is started on the copy, too, and does the canary's business transactions.
   - The module runs on a host that has pgBackRest, access to the repository, and PostgreSQL of the source's major version (12 or later).
     It needs no access to the source.
 attributes:
@@ -43,8 +44,110 @@ options:
         the repository. The database is then dumped and restored next to itself, as it would be into the cluster in use, every table
         has to have as many rows there, and O(max_rto) holds until then. O(target) may be given.
     type: str
-    choices: [restore, pitr, single_tenant]
+      - V(rebuild) starts from nothing but what the backups hold, as after the loss of a site. It unpacks O(bundle), restores the newest
+        backup, brings the files out of O(filestore), and starts the release that the bundle names with the modules that it holds.
+        O(max_rto) holds until Odoo's login page answers. O(odoo) has to be given.
+    type: str
+    choices: [restore, pitr, rebuild, single_tenant]
     default: restore
+  bundle:
+    description:
+      - With O(kind=rebuild), the newest folder that M(odoo_ops.change_control.recovery_bundle) has written for the tenant, or the folder
+        of all that it has written.
+    type: path
+  odoo:
+    description:
+      - Starts Odoo on the copy. Before, the files that its database names are brought out of O(filestore), and the database is
+        neutralised (C(odoo neutralize)) and asked whether any mail server, scheduled action, payment provider or webhook could still act.
+        Odoo is not started when one could.
+      - Odoo runs in a network namespace of its own that has no way out, so the host has to let the user of the task make one. Its cron
+        threads are off.
+    type: dict
+    suboptions:
+      command:
+        description:
+          - Odoo's executable, or a wrapper that takes the same arguments, such as one that starts the container image that the environment
+            variable E(ODOO_IMAGE) names. It has to reach the folder and the socket that its arguments name, and stay in its network.
+        type: path
+        required: true
+      image:
+        description: What the command finds in E(ODOO_IMAGE). With O(kind=rebuild) the image of the bundle, when not given.
+        type: str
+        default: ""
+      database:
+        description: The database that it serves. By default the one in O(databases).
+        type: str
+      run_as:
+        description: The user that Odoo runs as when the module runs as root, V(root) or the one in O(run_as), which is the default.
+        type: str
+      login:
+        description: The canary's user in the database. Without one it is only proved that the login page answers.
+        type: str
+        default: ""
+      password:
+        description: Its password.
+        type: str
+        default: ""
+      api_key:
+        description: Its API key.
+        type: str
+        default: ""
+      company:
+        description: The canary's company.
+        type: str
+        default: Change canary
+      transactions:
+        description: The business transactions that are done on the copy, as in M(odoo_ops.change_control.odoo_canary), three times each.
+        type: list
+        elements: str
+        choices: [login, invoice, timesheet]
+        default: [login, invoice, timesheet]
+      ready_timeout:
+        description: How long the login page may take to answer, as an ISO 8601 duration.
+        type: str
+        default: PT5M
+      update:
+        description:
+          - A change that is carried out on the neutralised copy, as a rehearsal. How long it takes, the locks that it holds and the rows
+            that it writes are returned as RV(rehearsal), and the transactions are done after it, on the new release.
+        type: dict
+        suboptions:
+          command:
+            description: Odoo's executable of the new release. By default that of O(odoo.command).
+            type: path
+          image:
+            description: What it finds in E(ODOO_IMAGE). By default that of O(odoo.image).
+            type: str
+          modules:
+            description: The modules that are updated, as C(--update) takes them.
+            type: list
+            elements: str
+            required: true
+          digest:
+            description: The digest of the plan that is rehearsed. It is returned with what was seen.
+            type: str
+            default: ""
+          max_time:
+            description: The update may take at most this ISO 8601 duration. Not judged when not given.
+            type: str
+          max_lock:
+            description:
+              - Nobody may have to wait for one table longer than this ISO 8601 duration. Not judged when not given, as for a tenant that
+                is out of service while it is updated.
+            type: str
+  filestore:
+    description: Where the files of the tenant are. It has to be given with O(odoo).
+    type: dict
+    suboptions:
+      path:
+        description: The directory of the database's filestore.
+        type: path
+      bucket:
+        description: The bucket, instead of O(filestore.path).
+        type: str
+      prefix:
+        description: The prefix in the bucket. By default the name of the database.
+        type: str
   target:
     description:
       - The instant to go back to with O(kind=pitr) and O(kind=single_tenant), as RFC 3339 with an offset. By default O(kind=pitr) draws
@@ -110,6 +213,7 @@ options:
     type: int
 extends_documentation_fragment:
   - odoo_ops.change_control.gate
+  - odoo_ops.change_control.s3
 seealso:
   - module: odoo_ops.change_control.pg_backup_verify
 requirements:
@@ -143,6 +247,26 @@ EXAMPLES = r"""
     databases: [acme]
     max_rto: PT30M
 
+- name: The tenant comes back from nothing, and posts invoices
+  odoo_ops.change_control.restore_drill:
+    stanza: dedicated
+    config: /etc/pgbackrest/pgbackrest.conf
+    kind: rebuild
+    databases: [initech]
+    bundle: /srv/recovery/initech
+    filestore:
+      bucket: odoo-filestore
+    s3:
+      endpoint_url: https://s3.example.com
+      access_key: drill
+      secret_key: "{{ vault_drill_s3 }}"
+    odoo:
+      command: /usr/local/bin/odoo-of-image
+      login: change-canary
+      password: "{{ vault_canary_password }}"
+      api_key: "{{ vault_canary_api_key }}"
+    max_rto: PT2H
+
 - name: Hand it to the gate that wants a fresh drill
   odoo_ops.change_control.pg_backup_verify:
     stanza: shared
@@ -175,13 +299,17 @@ evidence:
     - Codes are NO_BACKUP, DISK, VERSION, RESTORE, OPEN, ISOLATION, SYSTEM_ID, DATABASE, CORRUPT, ODOO, RTO, RPO, PITR, PITR_END (nothing
       was archived after the instant), EXPORT, ROWS, CLEANUP, BUSY (another drill runs), INTERRUPTED, CHECK_MODE and TOOL (it could not
       be told).
+    - With O(odoo) also NOT_ODOO, NEUTRAL, ODOO_START, TRANSACTIONS, UPDATE, UPDATE_TIME, LOCK_TIME, and those of
+      M(odoo_ops.change_control.filestore_verify) for files that are not there or not right; with O(bundle) also RELEASE and those of
+      M(odoo_ops.change_control.recovery_bundle).
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "restore drill of stanza shared", "measured_at": "2026-11-21T03:10:00Z", "checks": [
     {"id": "rto_s", "ok": true, "observed": 4.1, "expected": "<= 3600", "hint": "Restore from nearer or faster storage.", "code": "RTO"}]}
 rto_s:
   description:
-    - Seconds from the start of the drill to the first accepted connection, with O(kind=single_tenant) until the database is back.
+    - Seconds from the start of the drill to the first accepted connection, with O(kind=single_tenant) until the database is back, with
+      O(kind=rebuild) what it took until Odoo answered.
     - Null when it did not come to that.
   returned: always
   type: float
@@ -222,6 +350,18 @@ database_bytes:
   returned: always
   type: int
   sample: 402653184
+odoo:
+  description: The Odoo that was started on the copy, with the modules of its database. Null when it did not come to that.
+  returned: always
+  type: dict
+  sample: {"version": "Odoo Server 19.0", "ready_s": 2.4, "modules": {"account": "19.0.1.4", "base": "19.0.1.3"}}
+rehearsal:
+  description: What O(odoo.update) did to the copy. Null when it did not come to that.
+  returned: always
+  type: dict
+  sample: {"digest": "sha256:7d1c", "image": "registry/odoo@sha256:5e0a", "modules": "acme_billing", "seconds": 6.2,
+    "locks": [{"table": "account_move", "mode": "AccessExclusiveLock", "seconds": 1.3}],
+    "rows": {"account_move": {"inserted": 0, "updated": 1200, "deleted": 0}}}
 cleaned:
   description: Folders of earlier drills that were removed.
   returned: always
@@ -237,7 +377,9 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Interrupted, Order, processors
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Order, processors
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOrder, Update
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
     gate_result,
@@ -247,9 +389,43 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate impo
     utc_now,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import command_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signals import Interrupted
 
+UPDATE_SPEC: dict[str, Any] = {
+    "command": {"type": "path"},
+    "image": {"type": "str"},
+    "modules": {"type": "list", "elements": "str", "required": True},
+    "digest": {"type": "str", "default": ""},
+    "max_time": {"type": "str"},
+    "max_lock": {"type": "str"},
+}
+ODOO_SPEC: dict[str, Any] = {
+    "command": {"type": "path", "required": True},
+    "image": {"type": "str", "default": ""},
+    "database": {"type": "str"},
+    "run_as": {"type": "str"},
+    "login": {"type": "str", "default": ""},
+    "password": {"type": "str", "default": "", "no_log": True},
+    "api_key": {"type": "str", "default": "", "no_log": True},
+    "company": {"type": "str", "default": "Change canary"},
+    "transactions": {"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
+    "ready_timeout": {"type": "str", "default": "PT5M"},
+    "update": {"type": "dict", "options": UPDATE_SPEC},
+}
+EITHER = ("path", "bucket")
+FILESTORE_SPEC: dict[str, Any] = {
+    "path": {"type": "path"},
+    "bucket": {"type": "str"},
+    "prefix": {"type": "str"},
+}
+RULES: dict[str, Any] = {"required_by": {"odoo": "filestore"}, "required_if": [("kind", "rebuild", ("bundle", "odoo"))]}
 SPEC: dict[str, dict[str, Any]] = {
-    "kind": {"type": "str", "choices": ["restore", "pitr", "single_tenant"], "default": "restore"},
+    "kind": {"type": "str", "choices": ["restore", "pitr", "rebuild", "single_tenant"], "default": "restore"},
+    "bundle": {"type": "path"},
+    "odoo": {"type": "dict", "options": ODOO_SPEC, "required_by": {"login": ("password", "api_key")}},
+    "filestore": {"type": "dict", "options": FILESTORE_SPEC, "required_one_of": [EITHER], "mutually_exclusive": [EITHER]},
+    "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
     "target": {"type": "str"},
     "stanza": {"type": "str", "required": True},
     "config": {"type": "path"},
@@ -270,8 +446,10 @@ SPEC: dict[str, dict[str, Any]] = {
 def order(given: dict[str, Any]) -> Order:
     """The options as the drill wants them; ValueError for one that is not understood."""
     kind, databases = given["kind"], given["databases"]
-    if given["target"] and kind == "restore":
+    if given["target"] and kind in ("restore", "rebuild"):
         raise ValueError(f"target is {given['target']}, and kind is {kind}. Set kind to pitr or single_tenant, or leave target out.")
+    if given["bundle"] and kind != "rebuild":
+        raise ValueError(f"bundle is {given['bundle']}, and kind is {kind}. Set kind to rebuild, or leave bundle out.")
     if kind == "single_tenant" and len(databases) != 1:
         raise ValueError(f"databases is {databases}, wanted exactly one with kind single_tenant: the database of the tenant.")
     to_instant = kind == "pitr" or given["target"]
@@ -289,6 +467,47 @@ def order(given: dict[str, Any]) -> Order:
         processes=max(1, given["processes"] or processors()),
         kind=kind,
         target=parse_instant(given["target"]) if given["target"] else None,
+        odoo=odoo_order(given) if given["odoo"] else None,
+        bundle=Path(given["bundle"]) if given["bundle"] else None,
+    )
+
+
+def odoo_order(given: dict[str, Any]) -> OdooOrder:
+    odoo, databases = given["odoo"], given["databases"]
+    database = odoo["database"] or (databases[0] if len(databases) == 1 else "")
+    if not database or (given["kind"] == "single_tenant" and database != databases[0]):
+        raise ValueError(f"database of odoo is {odoo['database']!r}, wanted one of databases ({databases}). Name the one it serves.")
+    run_as = odoo["run_as"] or given["run_as"]
+    if run_as not in ("root", given["run_as"]):
+        raise ValueError(f"run_as of odoo is {run_as}, wanted root or {given['run_as']}: nobody else reaches the copy's socket.")
+    return OdooOrder(
+        command=odoo["command"],
+        image=odoo["image"],
+        database=database,
+        run_as=run_as,
+        store={**given["filestore"], "s3": given["s3"]},
+        transactions=tuple(dict.fromkeys(odoo["transactions"])) if odoo["login"] else (),
+        login=odoo["login"],
+        password=odoo["password"],
+        api_key=odoo["api_key"],
+        company=odoo["company"],
+        ready_s=seconds(odoo, "ready_timeout") or 1,
+        timeout_s=seconds(given, "timeout") or 1,
+        update=update_order(odoo) if odoo["update"] else None,
+    )
+
+
+def update_order(odoo: dict[str, Any]) -> Update:
+    update = odoo["update"]
+    if not update["modules"]:
+        raise ValueError("modules of update is empty, wanted those that the change updates. Name at least one.")
+    return Update(
+        command=update["command"] or odoo["command"],
+        image=update["image"] or odoo["image"],
+        modules=",".join(update["modules"]),
+        digest=update["digest"],
+        max_update_s=seconds(update, "max_time"),
+        max_lock_s=seconds(update, "max_lock"),
     )
 
 
@@ -315,7 +534,7 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
 
 def main() -> None:
     refuse_leaks(SPEC)
-    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True), perform)
+    run_module(AnsibleModule(argument_spec=SPEC, supports_check_mode=True, **RULES), perform)
 
 
 if __name__ == "__main__":

@@ -159,22 +159,19 @@ def backup_before(backups: Sequence[Backup], target: dt.datetime) -> Backup | No
 
 def judge_before(*, size: int, free: int, version: str, binaries: str, scratch: str) -> list[Check]:
     """Can the drill be carried out at all? ``binaries`` is what ``postgres --version`` says, empty when there is none."""
-    needed = int(size * ROOM)
     wanted, have = major(version), major(binaries)
     hint = f"Install PostgreSQL {version} on this host, or name the folder of its programs in pg_bin."
     seen = binaries or "not installed"
     old = wanted is not None and wanted < OLDEST_VERSION
     return [
-        Check(
-            "disk_free_bytes",
-            free >= needed,
-            free,
-            f">= {needed}",
-            f"Clear space for {scratch} or choose another folder as scratch.",
-            "DISK",
-        ),
+        judge_room(int(size * ROOM), free, scratch),
         Check("postgres_version", wanted is not None and not old and have == wanted, seen, f"PostgreSQL {version}", hint, "VERSION"),
     ]
+
+
+def judge_room(needed: int, free: int, scratch: str, *, what: str = "disk_free_bytes") -> Check:
+    hint = f"Clear space for {scratch} or choose another folder as scratch."
+    return Check(what, free >= needed, free, f">= {needed}", hint, "DISK")
 
 
 def room_for_one(sizes: Mapping[str, int], rest: int, database: str) -> int | None:
@@ -271,13 +268,18 @@ def judge_instant(target: dt.datetime, *, last_commit: dt.datetime | None, stopp
     return Check("instant", right, seen, expected, "Recovery does not stop where it is told to: do not rely on it.", "PITR")
 
 
-def judge_times(*, rto: float, rpo: int, max_rto_s: int | None, max_rpo_s: int | None) -> list[Check]:
-    """Within the limits that were given."""
+def rebuild_s(phases: Mapping[str, float], ready_s: float) -> float:
+    """Seconds that a rebuild took until Odoo answered. What a drill does besides, to look and to neutralise, is not part of it."""
+    return round(sum(phases.get(name, 0.0) for name in ("configuration_s", "restore_s", "start_s", "filestore_s")) + ready_s, 1)
+
+
+def judge_times(*, rto: float | None, rpo: int | None, max_rto_s: int | None, max_rpo_s: int | None) -> list[Check]:
+    """Within the limits that were given. What is None was not measured, because of what another check tells."""
     checks = []
-    if max_rto_s is not None:
+    if max_rto_s is not None and rto is not None:
         slow = "Restore from nearer or faster storage, with more processes, or from more frequent full backups."
         checks.append(Check("rto_s", rto <= max_rto_s, round(rto, 1), f"<= {max_rto_s}", slow, "RTO"))
-    if max_rpo_s is not None:
+    if max_rpo_s is not None and rpo is not None:
         behind = (
             "Check archiving on the primary (pg_stat_archiver) and lower archive_timeout; a cluster that nobody writes to looks old too."
         )

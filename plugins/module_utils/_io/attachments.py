@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import psycopg
 
 # Several attachments may name one file. Where they do not agree on its size or hash, neither is believed.
-_NAMED = """
+NAMED = """
 SELECT store_fname,
        CASE WHEN min(file_size) = max(file_size) THEN min(file_size) END,
        CASE WHEN min(checksum) = max(checksum) THEN min(checksum) END
@@ -28,7 +28,7 @@ def named_files(connection: psycopg.Connection[Any]) -> dict[str, Named]:
             raise ChangeError("the database has no table ir_attachment, wanted that of an Odoo. Check its name.", code="NOT_ODOO")
         with connection.cursor("odoo_ops_attachments") as rows:
             rows.itersize = 10_000
-            rows.execute(_NAMED)
+            rows.execute(NAMED)
             return {name: Named(size, sha1) for name, size, sha1 in rows}
 
 

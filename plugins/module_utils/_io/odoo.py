@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -107,10 +107,15 @@ class OdooClient:
             return ""
         return f"{self.name}: the login page of database {self.account.database} answers HTTP {answer.status_code}"
 
-    def wait_ready(self, *, budget_s: float, every_s: float = 0.5) -> float:
-        """Waits until the login page answers with the database's registry loaded; returns the seconds it took."""
+    def wait_ready(self, *, budget_s: float, every_s: float = 0.5, ended: Callable[[], bool] = lambda: False) -> float:
+        """Waits until the login page answers with the database's registry loaded; returns the seconds it took.
+
+        ``ended`` says that there is nothing to wait for any more.
+        """
         began = time.monotonic()
         while why := self.ready():
+            if ended():
+                raise OdooError(f"{self.name}: this Odoo ended at its start", not_ready=True)
             if time.monotonic() - began > budget_s:
                 raise OdooError(
                     f"{why}, waited {budget_s:g} s for it: see the log of this Odoo, or give ready_timeout_s more", not_ready=True

@@ -120,6 +120,11 @@ class Scratch:
             )
 
 
+def free_bytes(folder: Path) -> int:
+    """Free space where ``folder`` is, or will be."""
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+
+
 def process_start(pid: int) -> int:
     """When a process began, in ticks since boot: with the pid it names one process for good. 0 when there is none."""
     try:

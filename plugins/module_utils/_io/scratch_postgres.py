@@ -14,13 +14,14 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from .._core import drill
 from .._core.errors import ChangeError
+from .._core.rehearsal import EVERY_S, MODES, LockSample, Worked
 from .scratch import MARK
 
 PORT = 5432  # names the socket only
@@ -41,7 +42,15 @@ FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'm') AND c.relpersistence = 'p' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
   AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e') \gexec
 """
-_LETTERS = "SELECT pg_encoding_to_char(encoding), datcollate, datctype FROM pg_database WHERE datname = current_database()"
+_LETTERS = """
+SELECT pg_encoding_to_char(encoding), datcollate, datctype, pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()
+"""
+_WORKED = "SELECT relid::regclass::text, n_tup_ins, n_tup_upd, n_tup_del FROM pg_stat_user_tables"
+_LOCKS = f"""
+SELECT extract(epoch FROM clock_timestamp()), l.pid, c.relname, l.mode FROM pg_locks l JOIN pg_class c ON c.oid = l.relation
+WHERE l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
+  AND l.mode IN {MODES} AND c.relkind IN ('r', 'm') AND c.oid >= 16384 \\watch {EVERY_S}
+"""  # noqa: S608 - nothing in it is given
 
 
 class ScratchPostgresError(ChangeError):
@@ -100,17 +109,10 @@ class Instance:
         automatic = (self.data / "postgresql.auto.conf").read_text(errors="replace")
         fetch = drill.setting_of(automatic, "restore_command")
         options = drill.settings(self.control(), folder=str(self.folder), port=PORT, restore_command=fetch, processes=self.processes)
-        argv = [f"{self.bin}/postgres", "-D", str(self.data), *(f"--{name}={value}" for name, value in options.items())]
+        argv = ["postgres", "-D", str(self.data), *(f"--{name}={value}" for name, value in options.items())]
         with (self.folder / "postgres.log").open("ab") as log:
-            process = subprocess.Popen(
-                argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                cwd=self.folder,
-                env=self.environment(),
-                **self._as_user(),
+            process = self._started(
+                argv, "postgres", stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         self._wait(process)
 
@@ -145,6 +147,27 @@ class Instance:
         """How many rows each table of a database has."""
         return {table: int(count) for table, count in self.ask(name, _COUNT_ALL)}
 
+    def worked(self, name: str) -> dict[str, Worked]:
+        """How many rows were written in each table since the copy was made."""
+        return {row[0]: Worked(*map(int, row[1:])) for row in self.ask(name, _WORKED)}
+
+    @contextlib.contextmanager
+    def locks(self, name: str) -> Iterator[list[LockSample]]:
+        """The locks that keep others waiting; the list is filled at the end."""
+        found: list[LockSample] = []
+        with (self.folder / "locks").open("w+", encoding="utf-8") as seen:
+            watching = self._started(["psql", "-XAtq", "-F", "\x1f"], name, stdin=subprocess.PIPE, stdout=seen)
+            try:
+                with cast("IO[bytes]", watching.stdin) as told:
+                    told.write(_LOCKS.encode())
+                yield found
+            finally:
+                watching.kill()
+                watching.wait()
+                seen.seek(0)
+                rows = (line.rstrip("\n").split("\x1f") for line in seen)
+                found += [LockSample(float(row[0]), int(row[1]), row[2], row[3]) for row in rows if len(row) == 4 and row[3] in MODES]
+
     def export(self, name: str) -> Path:
         """Dumps a database as it would be brought elsewhere, by all processes."""
         into = self.folder / "export"
@@ -153,9 +176,9 @@ class Instance:
         return into
 
     def bring_back(self, export: Path, name: str, *, like: str) -> None:
-        """Makes a database of a dump, with the encoding and the order of letters of another one."""
-        encoding, collate, ctype = self.ask(like, _LETTERS)[0]
-        letters = [f"--encoding={encoding}", f"--lc-collate={collate}", f"--lc-ctype={ctype}"]
+        """Makes a database of a dump, with the owner, the encoding and the order of letters of another one."""
+        encoding, collate, ctype, owner = self.ask(like, _LETTERS)[0]
+        letters = [f"--encoding={encoding}", f"--lc-collate={collate}", f"--lc-ctype={ctype}", f"--owner={owner}"]
         self._run(["createdb", "--template=template0", *letters, name], "postgres", what=f"createdb {name}", code="EXPORT")
         jobs = [f"--jobs={self.processes}", "--exit-on-error", f"--dbname={name}"]
         self._run(["pg_restore", *jobs, str(export)], name, what=f"pg_restore into {name}", code="EXPORT")
@@ -222,6 +245,10 @@ class Instance:
 
     def _as_user(self) -> dict[str, Any]:
         return {"user": self.user[0], "group": self.user[1], "extra_groups": []} if self.user else {}
+
+    def _started(self, argv: Sequence[str], database: str, **more: Any) -> subprocess.Popen[bytes]:
+        command = [f"{self.bin}/{argv[0]}", *argv[1:]]
+        return subprocess.Popen(command, cwd=self.folder, env=self.environment(database), **self._as_user(), **more)
 
     def _run(
         self,
