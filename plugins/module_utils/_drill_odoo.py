@@ -113,10 +113,11 @@ class OdooOnCopy:
         before = self.instance.worked(self.database)
         with self.instance.locks(self.database) as samples:
             began = time.monotonic()
-            alone(lambda: process.update(update.modules))
+            if update.modules:
+                alone(lambda: process.update(update.modules))
             seconds = time.monotonic() - began
         locks, rows = rehearsal.held(samples), rehearsal.rows_changed(before, self.instance.worked(self.database))
-        done = Check("updates", True, f"{update.modules} in {seconds:.1f} s", "done", code="UPDATE")
+        done = Check("updates", True, f"{update.modules or 'nothing'} in {seconds:.1f} s", "done", code="UPDATE")
         limits = {"max_update_s": update.max_update_s, "max_lock_s": update.max_lock_s}
         told = {"digest": update.digest, "modules": update.modules, "image": update.image, "seconds": round(seconds, 1)}
         return [done, *rehearsal.judge_rehearsal(seconds, locks, **limits)], {**told, "locks": locks[: rehearsal.TOLD], "rows": rows}

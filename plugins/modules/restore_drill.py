@@ -119,7 +119,7 @@ options:
             description: What it finds in E(ODOO_IMAGE). By default that of O(odoo.image).
             type: str
           modules:
-            description: The modules that are updated, as C(--update) takes them.
+            description: The modules that are updated, as C(--update) takes them. None means that only the release is another one.
             type: list
             elements: str
             required: true
@@ -499,8 +499,6 @@ def odoo_order(given: dict[str, Any]) -> OdooOrder:
 
 def update_order(odoo: dict[str, Any]) -> Update:
     update = odoo["update"]
-    if not update["modules"]:
-        raise ValueError("modules of update is empty, wanted those that the change updates. Name at least one.")
     return Update(
         command=update["command"] or odoo["command"],
         image=update["image"] or odoo["image"],

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 import yaml
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooError
 
 from tests.conftest import ROOT
-from tests.lab import images, template
-from tests.lab.customers import admin_dsn, seed
+from tests.lab.customers import seed
 from tests.lab.parts.postgres import connect
 from tests.lab.site import Site, wait_for
+from tests.support.odoo_tenant import ADMIN, SECRETS, OdooTenant
 
 pytestmark = pytest.mark.lab
 
 PARTS = ["releases"]
 
 DATABASE = "canary_test"
-SECRETS = {"CANARY_LOGIN": "change-canary", "CANARY_PASSWORD": "canary-only-pass", "CANARY_API_KEY": "c0ffee" * 6 + "beef"}
-SERVERS = ("old", "same", "bad")
-ADMIN = "admin-only-pass"
 PATIENT = {"max_rounds": 400, "budget_s": 900}  # a busy machine makes noise
 NOWHERE = {"url": "http://127.0.0.1:9"}
-SETUP = ROOT / "roles" / "tenant" / "files" / "canary_company.py"
 # what Odoo keeps without a company: links of documents, logins, numbers of reconciliations
 UNOWNED = {
     "account_full_reconcile",
@@ -48,111 +41,15 @@ UNOWNED = {
 }
 
 
-@dataclass
-class Tenant:
-    """One database and any number of processes of any release on it."""
-
-    site: Site
-    net: int
-
-    def address(self, name: str) -> str:
-        return f"127.245.{self.net}.{2 + (*SERVERS, 'tool').index(name)}"
-
-    def url(self, name: str) -> str:
-        return f"http://{self.address(name)}:8069"
-
-    def image(self, release: str) -> Path:
-        return Path(self.site.facts("releases")["releases"][release]["path"])
-
-    def env(self, name: str, release: str) -> dict[str, str]:
-        cluster = self.site.facts("postgres")["clusters"]["shared"]
-        return {
-            "PATH": f"{self.image(release)}/bin:/usr/bin:/bin",
-            "POD_IP": self.address(name),
-            "POD_DIR": str(self.site.folder("canary-test", name)),
-            "PGHOST": cluster["host"],
-            "PGPORT": str(cluster["port"]),
-            "PGUSER": DATABASE,
-            "PGPASSWORD": DATABASE,
-        }
-
-    def odoo(self, release: str, *args: str, stdin: str = "", **extra: str) -> str:
-        command = [str(self.image(release) / "bin" / "odoo"), *args, "--max-cron-threads=0"]
-        return self.site.run(command, env={**self.env("tool", release), **extra}, stdin=stdin, timeout_s=180)
-
-    def serve(self, name: str, release: str) -> None:
-        """Starts a process; waits only for its port: readiness is the product's business."""
-        if self.site.pid(f"canary-{name}") is None:
-            command = [self.image(release) / "bin" / "odoo", "--database", DATABASE, "--max-cron-threads=0", "--log-level=warn"]
-            self.site.spawn(f"canary-{name}", command, env=self.env(name, release))
-
-    def stop(self, name: str) -> None:
-        self.site.stop(f"canary-{name}", grace_s=3)
-
-    def setup(self, **extra: str) -> dict[str, Any]:
-        said = self.odoo("2", "shell", "--database", DATABASE, "--no-http", stdin=SETUP.read_text(), **{**SECRETS, **extra})
-        return dict(json.loads(said.strip().splitlines()[-1]))
-
-    def client(self, name: str) -> OdooClient:
-        account = Account(DATABASE, SECRETS["CANARY_LOGIN"], SECRETS["CANARY_PASSWORD"], SECRETS["CANARY_API_KEY"])
-        return OdooClient(name, Address(self.url(name)), account)
-
-    def others(self, company: int) -> dict[str, Any]:
-        """Of every table, the rows that are not the canary company's: how many, and their digest."""
-        with psycopg.connect(admin_dsn(self.site.facts("postgres")["clusters"]["shared"]), dbname=DATABASE) as db:
-            owned = {r[0] for r in db.execute("SELECT table_name FROM information_schema.columns WHERE column_name = 'company_id'")}
-            seen = {}
-            for (table,) in db.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall():
-                if table.startswith(("bus_", "orm_signaling")):
-                    continue
-                mine = f"company_id IS DISTINCT FROM {company}" if table in owned else "true"
-                told = f"model = 'account.move' AND res_id IN (SELECT id FROM account_move WHERE company_id = {company})"
-                if table == "mail_message":
-                    mine = f"NOT ({told})"
-                elif table == "mail_tracking_value":  # what Odoo keeps of an invoice that is set back
-                    mine = f"mail_message_id NOT IN (SELECT id FROM mail_message WHERE {told})"
-                digest = "md5(coalesce(string_agg(md5(t::text), '' ORDER BY md5(t::text)), ''))"
-                seen[table] = db.execute(f'SELECT count(*), {digest} FROM "{table}" t WHERE {mine}').fetchone()
-            return seen
-
-    def leftovers(self, company: int) -> int:
-        query = """SELECT count(*) FROM account_move WHERE company_id = %s
-            AND (state = 'draft' OR (state = 'posted' AND payment_state NOT IN ('reversed', 'paid')))"""
-        with connect(self.site.facts("postgres")["clusters"]["shared"], DATABASE) as db:
-            moves = db.execute(query, [company]).fetchone()[0]
-            return int(moves + db.execute("SELECT count(*) FROM account_analytic_line WHERE company_id = %s", [company]).fetchone()[0])
-
-
 @pytest.fixture(scope="module")
-def tenant(site: Site) -> Iterator[Tenant]:
+def tenant(site: Site) -> Iterator[OdooTenant]:
     """A customer's database on release 2 with some rows of the customer's, and the canary company."""
-    cluster = site.facts("postgres")["clusters"]["shared"]
-    made = Tenant(site, random.randrange(256))
-    for name in SERVERS:  # of a run that was killed
-        made.stop(name)
-    drop(cluster)
-    with connect(cluster) as db:
-        db.execute(f"CREATE ROLE {DATABASE} LOGIN PASSWORD '{DATABASE}'")
-        db.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {template.DATABASE} OWNER {DATABASE}")
-    with connect(cluster, DATABASE) as db:
-        db.execute(f"REASSIGN OWNED BY {template.ROLE} TO {DATABASE}")
-        # this test's servers have no bucket: the template's files are in one
-        db.execute("DELETE FROM ir_attachment WHERE store_fname IS NOT NULL")
-    made.odoo("2", "--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http")
-    assert made.setup(TENANT_ADMIN_PASSWORD=ADMIN)["changed"] is True
+    made = OdooTenant.made(site, DATABASE)
     made.serve("old", "2")
     wait_for(lambda: made.client("old").ready() == "", what="release 2", timeout_s=60)
     seed(made.url("old"), "canary.lab.example", DATABASE, "admin", ADMIN, n=3)
     yield made
-    for name in SERVERS:
-        made.stop(name)
-    drop(cluster)
-
-
-def drop(cluster: dict[str, Any]) -> None:
-    with connect(cluster) as db:
-        db.execute(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
-        db.execute(f"DROP ROLE IF EXISTS {DATABASE}")
+    made.gone()
 
 
 def play(folder: Path, options: dict[str, Any], *, check: bool = False) -> tuple[dict[str, Any], str]:
@@ -169,7 +66,7 @@ def play(folder: Path, options: dict[str, Any], *, check: bool = False) -> tuple
     return json.loads((folder / "found.json").read_text()), done.stdout + done.stderr
 
 
-def options(tenant: Tenant, side: str, **more: Any) -> dict[str, Any]:
+def options(tenant: OdooTenant, side: str, **more: Any) -> dict[str, Any]:
     return {
         "tenant": "acme",
         "change": "CHG-2026-0142",
@@ -183,18 +80,18 @@ def options(tenant: Tenant, side: str, **more: Any) -> dict[str, Any]:
     }
 
 
-def company(tenant: Tenant) -> int:
+def company(tenant: OdooTenant) -> int:
     return int(tenant.setup()["ids"]["company"])
 
 
-def test_the_setup_again_changes_nothing(tenant: Tenant) -> None:
+def test_the_setup_again_changes_nothing(tenant: OdooTenant) -> None:
     before = tenant.others(0)
     again = tenant.setup(TENANT_ADMIN_PASSWORD=ADMIN)
     assert (again["changed"], again["changes"]) == (False, [])
     assert tenant.others(0) == before
 
 
-def test_the_setup_fails_loudly_and_writes_nothing(tenant: Tenant) -> None:
+def test_the_setup_fails_loudly_and_writes_nothing(tenant: OdooTenant) -> None:
     before = tenant.others(0)
     with pytest.raises(Exception, match=r"rc 1(?s:.*)CANARY_PASSWORD is missing"):
         tenant.setup(CANARY_PASSWORD="")
@@ -205,13 +102,13 @@ def test_the_setup_fails_loudly_and_writes_nothing(tenant: Tenant) -> None:
     assert tenant.others(0) == before
 
 
-def main_company(tenant: Tenant) -> str:
+def main_company(tenant: OdooTenant) -> str:
     with connect(tenant.site.facts("postgres")["clusters"]["shared"], DATABASE) as db:
         return str(db.execute("SELECT name FROM res_company WHERE id = 1").fetchone()[0])
 
 
 @pytest.mark.quiet
-def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Tenant, tmp_path: Path) -> None:
+def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: OdooTenant, tmp_path: Path) -> None:
     tenant.serve("same", "2")
     own = company(tenant)
     before = tenant.others(own)
@@ -233,7 +130,7 @@ def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Ten
     print(f"A/A: {found['rounds']} rounds, {found['elapsed_s']} s")
 
 
-def test_a_raising_release_is_found_at_its_third_error(tenant: Tenant, tmp_path: Path) -> None:
+def test_a_raising_release_is_found_at_its_third_error(tenant: OdooTenant, tmp_path: Path) -> None:
     tenant.serve("bad", "4")
     found, _dummy = play(tmp_path, options(tenant, "bad"))
     assert found["verdict"] == "fail"
@@ -252,7 +149,7 @@ def test_a_raising_release_is_found_at_its_third_error(tenant: Tenant, tmp_path:
     assert tenant.leftovers(company(tenant)) == 0
 
 
-def test_what_killed_runs_left_is_taken_back(tenant: Tenant, tmp_path: Path) -> None:
+def test_what_killed_runs_left_is_taken_back(tenant: OdooTenant, tmp_path: Path) -> None:
     client = tenant.client("old")
     place = work.locate(client, "Change canary")
     mark = core.tag("CHG-2026-0007")
@@ -281,11 +178,11 @@ def test_what_killed_runs_left_is_taken_back(tenant: Tenant, tmp_path: Path) -> 
     assert tenant.leftovers(place.company) == 0
 
 
-def test_a_run_killed_in_its_transactions_is_cleaned_by_the_next(tenant: Tenant, tmp_path: Path) -> None:
+def test_a_run_killed_in_its_transactions_is_cleaned_by_the_next(tenant: OdooTenant, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1]); import tests.conftest\n"
-        "from tests.integration.test_odoo_canary import *\n"
+        "from tests.integration.test_odoo_canary import *\nfrom tests.support.odoo_tenant import *\n"
         "client = OdooClient('old', Address(sys.argv[2]), Account(DATABASE, *[SECRETS[k] for k in SECRETS]))\n"
         "place = work.locate(client, 'Change canary')\n"
         "print('ready', flush=True)\n"
@@ -304,7 +201,7 @@ def test_a_run_killed_in_its_transactions_is_cleaned_by_the_next(tenant: Tenant,
     assert tenant.leftovers(place.company) == 0
 
 
-def test_check_mode_asks_nothing_of_anybody(tenant: Tenant, tmp_path: Path) -> None:
+def test_check_mode_asks_nothing_of_anybody(tenant: OdooTenant, tmp_path: Path) -> None:
     found, _dummy = play(tmp_path, options(tenant, "old", baseline=NOWHERE, canary=NOWHERE), check=True)
     assert (found["verdict"], found["failed"], found["changed"], found["stopped"]) == ("unknown", False, False, "check_mode")
 
@@ -321,7 +218,7 @@ def test_check_mode_asks_nothing_of_anybody(tenant: Tenant, tmp_path: Path) -> N
         pytest.param({"tolerance": 1.0, "alpha": 0}, "tolerance is 1.0, wanted greater than 1", id="bad-limits"),
     ],
 )
-def test_bad_input_has_one_clear_message_and_writes_nothing(tenant: Tenant, tmp_path: Path, more: dict[str, Any], words: str) -> None:
+def test_bad_input_has_one_clear_message_and_writes_nothing(tenant: OdooTenant, tmp_path: Path, more: dict[str, Any], words: str) -> None:
     own = company(tenant)
     before = tenant.others(0)
     found, said = play(tmp_path, options(tenant, "old", **more))
@@ -338,7 +235,7 @@ def test_bad_input_has_one_clear_message_and_writes_nothing(tenant: Tenant, tmp_
     assert tenant.leftovers(own) == 0
 
 
-def test_an_answer_that_is_not_odoos_is_an_error(tenant: Tenant) -> None:
+def test_an_answer_that_is_not_odoos_is_an_error(tenant: OdooTenant) -> None:
     client = tenant.client("old")
     with pytest.raises(OdooError, match=r"account\.move\.no_such_method answered HTTP 404"):
         client.call("account.move", "no_such_method")

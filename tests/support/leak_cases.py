@@ -192,6 +192,10 @@ def backup_command(m: Maker) -> Args:
     return {"stanza": "shared", "config": str(m.place.secret_file("pgbackrest.conf", f"repo1-cipher-pass={m.seed('config')}\n"))}
 
 
+def rehearsed(m: Maker, kind: str = "folder") -> Args:
+    return {**m.ledger(kind), "change": "CHG-2026-1", "digest": "sha256:1", "tenants": ["acme"]}
+
+
 def access(m: Maker, system: str) -> Args:
     listed = m.place.secret_file("access.yml", 'schema: 1\nversion: "1"\nrights: []\n')
     return {"access": str(listed), "systems": [system], "tenants": m.place.tenant_at(m.behaviour) if system == "postgresql" else "acme"}
@@ -229,6 +233,12 @@ SCENES = [
     Scene("change_debts", "ledger on S3", lambda m: m.ledger("s3"), "s3"),
     Scene("break_glass", "ledger on S3", lambda m: {**m.ledger("s3"), **glass(m, "opened", tenants="acme", postgresql="none")}, "s3"),
     Scene("break_glass", "clusters", lambda m: {**m.ledger(), **glass(m, "read", tenants=m.place.tenant_at(m.behaviour))}, "postgres"),
+    Scene(
+        "rehearsal_check",
+        "ledger on S3",
+        lambda m: rehearsed(m, "s3"),
+        "s3",
+    ),
     Scene("staging_check", "ledger on S3", lambda m: {**m.ledger("s3"), "image": m.place.current["acme"]}, "s3"),
     Scene("drill_due", "ledger on S3", lambda m: {**m.ledger("s3"), "tenants": "acme"}, "s3"),
     Scene("change_ticket", "Jira", lambda m: ticket(m, "jira"), "web"),
@@ -265,6 +275,7 @@ SCENES = [
         for state in ("recorded", "read", "verified", "latest", "shown", "exported")
     ),
     Scene("change_debts", "read", lambda m: m.ledger()),
+    Scene("rehearsal_check", "never rehearsed", rehearsed),
     Scene("staging_check", "never there", lambda m: {**m.ledger(), "image": m.place.current["acme"]}),
     Scene("drill_due", "no drill", lambda m: {**m.ledger(), "tenants": "acme"}),
     Scene("source_check", "no repository", lambda m: {"path": str(m.place.inputs)}),

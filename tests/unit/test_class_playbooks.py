@@ -19,9 +19,11 @@ def plays(name: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("change_class", CLASSES)
 def test_a_class_is_the_stages_with_a_name(change_class: str) -> None:
-    (only,) = plays(f"change_{change_class}")
-    assert only["ansible.builtin.import_playbook"] == "change_stages.yml"
-    assert only["vars"] == {"change_class": change_class}
+    *before, last = plays(f"change_{change_class}")
+    assert last["ansible.builtin.import_playbook"] == "change_stages.yml"
+    assert last["vars"] == {"change_class": change_class}
+    rehearsal = ["change_rehearse.yml"] if change_class == "data_impacting" else []
+    assert [play["ansible.builtin.import_playbook"] for play in before] == rehearsal
 
 
 def test_the_stages_come_in_their_order() -> None:

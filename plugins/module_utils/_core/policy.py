@@ -27,6 +27,8 @@ FINISH_COHORT, STOP_BEFORE_NEXT_COHORT, ROLL_BACK = OVERRUNS = ("finish_cohort",
 ALWAYS_IN_PRODUCTION = ("calendars", "backup", "wal")
 FRESHNESS = tuple(f"freshness.{what}" for what in ("gates", "backup", "wal", "read", "drill", "filestore", "staging"))
 DURATIONS = (*FRESHNESS, "approvals.retro", "soak", "window.longest")
+REHEARSAL_AGE = "P7D"
+"""How old a rehearsal may be where the policy does not say."""
 
 
 def rank(change_class: str) -> int:
@@ -71,7 +73,7 @@ def _cells() -> Iterator[tuple[str, str]]:
 
 def _duration_errors(where: str, one: Mapping[str, Any], paths: Sequence[str]) -> list[str]:
     errors = []
-    for path in paths:
+    for path in [*paths, *(["freshness.rehearsal"] if "rehearsal" in one.get("freshness", {}) else [])]:
         try:
             parse_duration(_at(one, path))
         except ValueError as exc:
@@ -147,10 +149,16 @@ def weaker(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
         found.append(f"advise lacks {', '.join(quiet)}")
     if more := [item for item in one["waivable"] if not any(fnmatchcase(item, pattern) for pattern in other["waivable"])]:
         found.append(f"waivable has {', '.join(more)} besides")
+    if "rehearsal" in other["gates"] and parse_duration(_rehearsal_age(one)) > parse_duration(_rehearsal_age(other)):
+        found.append(f"freshness.rehearsal is {_rehearsal_age(one)}, which is longer than {_rehearsal_age(other)}")
     for key in (*FRESHNESS, "window.longest"):
         if parse_duration(_at(one, key)) > parse_duration(_at(other, key)):
             found.append(f"{key} is {_at(one, key)}, which is longer than {_at(other, key)}")
     return [*found, *_weaker_values(one, other)]
+
+
+def _rehearsal_age(one: Mapping[str, Any]) -> str:
+    return str(one["freshness"].get("rehearsal", REHEARSAL_AGE))
 
 
 def _weaker_values(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
@@ -222,6 +230,7 @@ def for_plan(
         "drill_max_age": freshness["drill"],
         "filestore_max_age": freshness["filestore"],
         "staging_max_age": freshness["staging"],
+        "rehearsal_max_age": _rehearsal_age(chosen),
         "approvals": max([approvals["count"], *wanted.values()]),
         "groups": [{"group": group, "count": count} for group, count in sorted(wanted.items())],
         "retro_approval": approvals["retro"] if parse_duration(approvals["retro"]) else "PT0S",

@@ -166,7 +166,10 @@ def test_the_class_and_its_reasons_are_in_the_plan(change: dict[str, Any]) -> No
     plan = plan_of(change, content("a/migrations/1/pre.py"))
     lines = plans.describe(plan)
     assert lines[1:4] == ["class data_impacting, raised from normal:", "  requested: normal", f"  {plan['class_reasons'][1]}"]
-    assert "policy 2026.1, data_impacting/application/production: gates calendars, backup, wal, read, drill, filestore, readiness" in lines
+    assert (
+        "policy 2026.1, data_impacting/application/production: gates calendars, backup, wal, read, drill, filestore, rehearsal, readiness"
+        in lines
+    )
     assert "waived: wal_age_s by alice until 2026-12-06T00:00:00Z: moving" in lines
     assert demand.from_plan(plan).for_plan() == {key: plan[key] for key in demand.from_plan(plan).for_plan()}
 
