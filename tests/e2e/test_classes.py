@@ -77,8 +77,17 @@ def test_a_data_impacting_change_needs_two_people(estate: Estate, change_id: str
     assert "the change is 'data_impacting'" in refusal(estate, change, "change_normal")
 
     change["class"] = "data_impacting"
-    command = estate.change_command(change, *estate.policy(change_id, short_soak), playbook="change_data_impacting")
-    assert estate.run(command, f"{change_id}-plan")[0] != 0
+    policy = estate.policy(change_id, short_soak)
+    said = refusal(estate, change, "change_plan", *policy)
+    assert "rehearsal_age_s is {'acme': 'NOT_REHEARSED'}" in said
+    command = estate.change_command(change, *policy, *estate.odoo_on_copies(), playbook="change_data_impacting")
+    code, out = estate.run(command, f"{change_id}-plan")
+    (rehearsed,) = of(estate, change_id, "rehearsed")
+    assert (rehearsed["verdict"], rehearsed["tenant"]) == ("pass", "acme"), rehearsed["msg"]
+    assert rehearsed["plan_digest"] == rehearsed["rehearsal"]["digest"] == estate.planned(change_id)["digest"]
+    assert rehearsed["rehearsal"]["rows"]["acme_settlement"]["created"], "what the migration makes"
+    assert code != 0, "nobody has approved it"
+    assert "approvals is 0" in message(out)
     estate.sign(change_id)
     code, out = estate.run(command, f"{change_id}-one")
     assert code != 0
@@ -92,6 +101,20 @@ def test_a_data_impacting_change_needs_two_people(estate: Estate, change_id: str
     assert estate.planned(change_id)["plan"]["policy"]["waivable"] == []
     assert [e["verdict"] for e in of(estate, change_id, "verified")] == ["pass"]
     assert of(estate, change_id, "checkpointed")[0]["checkpoint"]
+    assert len(of(estate, change_id, "rehearsed")) == 1, "it counts for every later run"
+
+
+def test_a_change_that_does_not_go_well_on_a_copy_is_stopped(estate: Estate, change_id: str) -> None:
+    """Posting fails on the copy, so the tenant itself is not touched; and the failure stays in the way of the same plan."""
+    change = {**estate.change(change_id, "4", tenants="cedar", streams=["database"]), "class": "data_impacting"}
+    running = estate.images("cedar")
+    said = refusal(estate, change, "change_data_impacting", *estate.odoo_on_copies())
+    assert "invoice.post" in said
+    assert estate.steps(change_id) == ["planned", "rehearsed"]
+    assert of(estate, change_id, "rehearsed")[0]["verdict"] == "fail"
+    said = refusal(estate, change, "change_plan")
+    assert "REHEARSAL_FAILED" in said
+    assert estate.images("cedar") == running
 
 
 # -- emergency: S23, a critical patch inside a freeze --------------------------------------------------------------------

@@ -95,6 +95,14 @@ class Estate:
         edit(policy)
         return ["-e", f"change_policy={self.write_own(change_id, 'policy.yml', policy)}"]
 
+    def odoo_on_copies(self) -> list[str]:
+        """Arguments that let drills and rehearsals start Odoo on a restored copy."""
+        command = self.root / "odoo-of-image"
+        command.write_text(f'#!/bin/sh\nexec "{self.site.folder("store")}/sha256/${{ODOO_IMAGE##*:}}/bin/odoo" "$@"\n')
+        command.chmod(0o755)
+        # the lab's Odoo lies in a folder of root's
+        return ["-e", f"backup_gate_odoo_command={command}", "-e", "backup_gate_odoo_user=root"]
+
     def write_own(self, change_id: str, name: str, content: Any) -> Path:
         folder = self.root / "own" / change_id
         folder.mkdir(parents=True, exist_ok=True)

@@ -285,12 +285,6 @@ SOURCES = {
         "_drill_odoo.py": {"SELECT"},
         "_io/scratch_odoo.py": {"HOME", "LC_ALL", "TMPDIR", "ODOO_IMAGE"},
     },
-        "_core/rehearsed.py": set(),
-        "_core/neutral.py": set(),
-        "_core/rehearsal.py": set(),
-        "_drill_odoo.py": {"SELECT"},
-        "_io/scratch_odoo.py": set(),
-    },
     "approving.md": {
         "_core/approval.py": set(),
         "_core/awx_approval.py": set(),
