@@ -85,7 +85,7 @@ def test_a_data_impacting_change_needs_two_people(estate: Estate, change_id: str
     (rehearsed,) = of(estate, change_id, "rehearsed")
     assert (rehearsed["verdict"], rehearsed["tenant"]) == ("pass", "acme"), rehearsed["msg"]
     assert rehearsed["plan_digest"] == rehearsed["rehearsal"]["digest"] == estate.planned(change_id)["digest"]
-    assert rehearsed["rehearsal"]["rows"]["acme_settlement"]["created"], "what the migration makes"
+    assert rehearsed["rehearsal"]["rows"]["acme_update_log"], "what the migration writes"
     assert code != 0, "nobody has approved it"
     assert "approvals is 0" in message(out)
     estate.sign(change_id)
