@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import shutil
 import time
 from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
@@ -17,13 +18,15 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Backup, Stanza, System
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, rfc3339
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.pgbackrest_info import DamagedError, databases_sizes
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOnCopy, OdooOrder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.recovery_bundle import judge_release
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOnCopy, OdooOrder, judge_command
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_record import DrillRecord
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, PgbackrestError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import MARK, Scratch, free_bytes
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_odoo import CopyOfOdoo
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_postgres import Instance, account, binaries
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signals import ends_on_signal, quiet_signals
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._recovery_kit import Kit, open_kit
 
 BACK = "brought_back"
 """The database into which a tenant's dump is restored, next to the restored one."""
@@ -49,7 +52,8 @@ class Order:
     """The instant to go back to; without it the end of what is archived, and with the kind ``pitr`` a random one."""
     odoo: OdooOrder | None = None
     bundle: Path | None = None
-    """What a rebuild needs besides database and files, as recovery_bundle writes it."""
+    """What a rebuild needs besides database and files, as recovery_bundle writes it, of the ``tenant``."""
+    tenant: str = ""
 
     @property
     def to_instant(self) -> bool:
@@ -69,6 +73,7 @@ class Drill:
     began: dt.datetime
     record: DrillRecord = field(default_factory=DrillRecord)
     target: dt.datetime | None = None
+    kit: Kit | None = None
 
     @property
     def checks(self) -> list[Check]:
@@ -117,7 +122,12 @@ class Drill:
         home = scratch.make("data", "tablespaces", "lock", "spool")
         try:
             instance = Instance(home, folder, scratch.owner, self.order.login, self.order.timeout_s, self.order.processes)
-            if self._restore(scratch, home, backup) and self._open(instance) and self._bring_back(instance):
+            if (
+                self._configure(scratch, home)
+                and self._restore(scratch, home, backup)
+                and self._open(instance)
+                and self._bring_back(instance)
+            ):
                 self.found["rto_s"] = round(time.monotonic() - clock, 1)
                 self._look(instance, backup, system)
                 self._odoo(scratch, instance)
@@ -139,6 +149,8 @@ class Drill:
         folder, version = binaries(system.version, order.pg_bin)
         free, size = free_bytes(order.scratch), self._size_of_one(backup) if order.one_tenant else backup.size
         self.record.checks += drill.judge_before(size=size, free=free, version=system.version, binaries=version, scratch=str(order.scratch))
+        if order.odoo:
+            self.record.checks.append(judge_command(order.odoo.command, found=shutil.which(order.odoo.command)))
         self.found["backup"] = {**backup.document(), "system_id": system.system_id, "version": system.version}
         return backup, system, folder or Path()
 
@@ -174,6 +186,16 @@ class Drill:
             "as pitr_window of pg_backup_verify tells.",
             code="PITR",
         )
+
+    def _configure(self, scratch: Scratch, home: Path) -> bool:
+        """What a rebuild starts from; nothing to do for other kinds."""
+        if self.order.bundle is None:
+            return True
+        with self.record.told("configures"), self.record.timed("configuration_s"):
+            checks, self.kit = open_kit(self.order.bundle, self.order.tenant, home / "kit")
+            self.record.checks += checks
+            scratch.give(home)
+        return self.kit is not None
 
     def _restore(self, scratch: Scratch, home: Path, backup: Backup) -> bool:
         """The backup, and all WAL that was archived since, or up to the instant."""
@@ -241,7 +263,9 @@ class Drill:
             return
         on_copy, process = OdooOnCopy(order, instance, BACK if self.order.one_tenant else order.database), None
         with record.told("odoo_works"):
-            process = on_copy.prepare(scratch)
+            process = on_copy.prepare(scratch, self.kit)
+            if self.kit:
+                record.checks.append(judge_release(self.kit.release, on_copy.installed()))
             with record.timed("filestore_s"):
                 record.checks += on_copy.fetch(process, scratch)
         if process and record.good:

@@ -8,7 +8,6 @@ import datetime as dt
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore, neutral, rehearsal
@@ -23,6 +22,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo i
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import Scratch, free_bytes
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_odoo import URL, CopyOfOdoo, ScratchOdooError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch_postgres import Instance, account
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._recovery_kit import Kit
 
 ROUNDS = 3
 _OWNER = "SELECT tableowner FROM pg_tables WHERE schemaname = 'public' AND tablename = 'ir_module_module'"
@@ -69,6 +69,12 @@ class Seen:
     version: str = ""
 
 
+def judge_command(command: str, *, found: str | None) -> Check:
+    """Is there anything to start? Told before the restore, which takes long."""
+    seen = found or "no program that this user may start"
+    return Check("odoo_command", found is not None, seen, command, "Correct command of odoo.", "ODOO_START")
+
+
 @dataclass(frozen=True)
 class OdooOnCopy:
     """The steps, in their order. ``database`` is the one on the copy, which a single tenant gets under another name."""
@@ -77,13 +83,14 @@ class OdooOnCopy:
     instance: Instance
     database: str
 
-    def prepare(self, scratch: Scratch, addons: tuple[Path, ...] = ()) -> CopyOfOdoo:
-        """The process that will run, and the folders that it writes to."""
+    def prepare(self, scratch: Scratch, kit: Kit | None) -> CopyOfOdoo:
+        """The process that will run, and the folders that it writes to. A rebuild takes image and modules from the bundle."""
         rows, order = self.instance.ask(self.database, _OWNER), self.order
         if not rows:
             raise ScratchOdooError(f"database {self.database} is not Odoo's. Correct database of odoo.", code="NOT_ODOO")
         user, role = account(order.run_as), rows[0][0]
-        process = CopyOfOdoo(order.command, order.image, self.instance.folder, user, role, self.database, order.timeout_s, addons)
+        image, addons = (kit.release["image"], (kit.modules,)) if kit else (order.image, ())
+        process = CopyOfOdoo(order.command, image, self.instance.folder, user, role, self.database, order.timeout_s, addons)
         process.filestore.mkdir(parents=True, mode=0o700)
         scratch.give(process.home)
         return process

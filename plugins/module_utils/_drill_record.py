@@ -25,7 +25,7 @@ _STEPS = {
     "cleanup": "CLEANUP",
 }
 """Steps at which an error is the backup's fault, with the code of one that has none of its own."""
-_FAULTS = ("NO_BACKUP", "PITR", "DATABASE", "RESTORE", "NOT_ODOO")
+_FAULTS = ("CHECKSUM", "NO_BACKUP", "PITR", "DATABASE", "RESTORE", "NOT_ODOO")
 _OURS = ("PITR_END", "ISOLATION", "TOOL")
 
 

@@ -55,6 +55,9 @@ options:
       - With O(kind=rebuild), the newest folder that M(odoo_ops.change_control.recovery_bundle) has written for the tenant, or the folder
         of all that it has written.
     type: path
+  tenant:
+    description: The tenant whose O(bundle) it is. By default the database that Odoo serves.
+    type: str
   odoo:
     description:
       - Starts Odoo on the copy. Before, the files that its database names are brought out of O(filestore), and the database is
@@ -71,7 +74,7 @@ options:
         type: path
         required: true
       image:
-        description: What the command finds in E(ODOO_IMAGE). With O(kind=rebuild) the image of the bundle, when not given.
+        description: What the command finds in E(ODOO_IMAGE). With O(kind=rebuild) it is that of the bundle, whatever is given.
         type: str
         default: ""
       database:
@@ -423,6 +426,7 @@ RULES: dict[str, Any] = {"required_by": {"odoo": "filestore"}, "required_if": [(
 SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": ["restore", "pitr", "rebuild", "single_tenant"], "default": "restore"},
     "bundle": {"type": "path"},
+    "tenant": {"type": "str"},
     "odoo": {"type": "dict", "options": ODOO_SPEC, "required_by": {"login": ("password", "api_key")}},
     "filestore": {"type": "dict", "options": FILESTORE_SPEC, "required_one_of": [EITHER], "mutually_exclusive": [EITHER]},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
@@ -452,7 +456,7 @@ def order(given: dict[str, Any]) -> Order:
         raise ValueError(f"bundle is {given['bundle']}, and kind is {kind}. Set kind to rebuild, or leave bundle out.")
     if kind == "single_tenant" and len(databases) != 1:
         raise ValueError(f"databases is {databases}, wanted exactly one with kind single_tenant: the database of the tenant.")
-    to_instant = kind == "pitr" or given["target"]
+    to_instant, odoo = kind == "pitr" or given["target"], odoo_order(given) if given["odoo"] else None
     return Order(
         stanza=given["stanza"],
         command=command_of(given["command"], given["config"]),
@@ -467,8 +471,9 @@ def order(given: dict[str, Any]) -> Order:
         processes=max(1, given["processes"] or processors()),
         kind=kind,
         target=parse_instant(given["target"]) if given["target"] else None,
-        odoo=odoo_order(given) if given["odoo"] else None,
+        odoo=odoo,
         bundle=Path(given["bundle"]) if given["bundle"] else None,
+        tenant=given["tenant"] or (odoo.database if odoo else ""),
     )
 
 

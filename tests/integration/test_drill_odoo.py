@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import processes_in
 
 from tests.lab import images
 from tests.lab.parts.postgres import connect
-from tests.lab.site import Site
+from tests.lab.site import Site, wait_for
+from tests.support import ansible
 from tests.support.ansible import run_module
 from tests.support.odoo_tenant import SECRETS, OdooTenant
 
@@ -25,7 +31,7 @@ WRAPPER = """#!/bin/sh
 # The release that ODOO_IMAGE names; what it is asked is noted.
 echo "$ODOO_IMAGE $*" >>{notes}
 {more}
-exec {store}/"$ODOO_IMAGE"/bin/odoo "$@"
+exec {store}/"${{ODOO_IMAGE##*:}}"/bin/odoo "$@"
 """
 
 
@@ -59,26 +65,29 @@ def image(tenant: OdooTenant, release: str) -> str:
     return tenant.image(release).name
 
 
-def drill(tenant: OdooTenant, scratch: Path, command: str, *, odoo: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
-    cluster = tenant.site.facts("postgres")["clusters"]["shared"]
+def options(here: OdooTenant, scratch: Path, command: str, *, odoo: dict[str, Any] | None = None, **more: Any) -> dict[str, Any]:
+    cluster = here.site.facts("postgres")["clusters"]["shared"]
     serve = {
         "command": command,
-        "image": image(tenant, "2"),
+        "image": image(here, "2"),
         "run_as": "root",  # the lab's Odoo lies in root's folder
         "login": SECRETS["CANARY_LOGIN"],
         "password": SECRETS["CANARY_PASSWORD"],
         "api_key": SECRETS["CANARY_API_KEY"],
     }
-    given = {
+    return {
         "stanza": cluster["stanza"],
         "command": cluster["pgbackrest"],
         "scratch": str(scratch),
         "databases": [DATABASE],
         "odoo": {**serve, **(odoo or {})},
-        "filestore": {"path": str(tenant.files)},
+        "filestore": {"path": str(here.files)},
         **more,
     }
-    found = run_module("restore_drill", given)
+
+
+def drill(here: OdooTenant, scratch: Path, command: str, **more: Any) -> dict[str, Any]:
+    found = run_module("restore_drill", options(here, scratch, command, **more))
     assert SECRETS["CANARY_API_KEY"] not in json.dumps(found)
     return found
 
@@ -156,3 +165,100 @@ def test_a_change_that_breaks_the_copy_fails_its_rehearsal(tenant: OdooTenant, s
     found = drill(tenant, scratch, wrapper(tenant, tmp_path, notes), kind="single_tenant", odoo={"update": update})
     assert (found["verdict"], bad(found)) == ("fail", {"TRANSACTIONS"}), found["msg"]
     assert "invoice.post" in found["msg"]
+
+
+# -- a rebuild -----------------------------------------------------------------------------------------------------------
+
+
+def parts(tenant: OdooTenant, place: Path, **more: Any) -> dict[str, Any]:
+    """What the lab's tenant is made of."""
+    for name in ("configuration", "manifests", "infrastructure"):
+        (place / name).mkdir(parents=True, exist_ok=True)
+        (place / name / "all.yml").write_text(f"what: {name}\n")
+    full = tenant.site.facts("releases")["releases"]["2"]["image"]
+    return {
+        "tenant": DATABASE,
+        "location": str(place / "recovery"),
+        **{name: str(place / name) for name in ("configuration", "manifests", "infrastructure")},
+        "modules": str(tenant.image("2") / "addons"),
+        "release": {"image": full, "odoo": "19.0", "modules": {images.ADDON: images.version("2")}},
+        "secret_references": [{"name": "role", "kept_in": "vault:odoo/drill#role"}],
+        **more,
+    }
+
+
+def rebuild(here: OdooTenant, scratch: Path, tmp_path: Path, notes: Path, **more: Any) -> dict[str, Any]:
+    command = wrapper(here, tmp_path, notes)
+    where = {"bundle": str(tmp_path / "recovery" / DATABASE), "max_rto": "PT10M"}
+    return drill(here, scratch, command, kind="rebuild", odoo={"image": "not-this-one"}, **{**where, **more})
+
+
+def test_a_tenant_is_built_anew_from_what_is_kept(tenant: OdooTenant, scratch: Path, tmp_path: Path, notes: Path) -> None:
+    made = run_module("recovery_bundle", parts(tenant, tmp_path))
+    assert made["changed"], made["msg"]
+    found = rebuild(tenant, scratch, tmp_path, notes)
+    assert found["verdict"] == "pass", found["msg"]
+    phases = found["phases"]
+    assert found["rto_s"] > phases["configuration_s"] + phases["restore_s"] + phases["filestore_s"]
+    asked = notes.read_text().splitlines()
+    assert all(image(tenant, "2") in line.split()[0] for line in asked), "the image of the bundle"
+    assert all("--addons-path=" in line for line in asked if "--db_host" in line), "the modules of the bundle"
+    late = rebuild(tenant, scratch, tmp_path, notes, max_rto="PT1S")
+    assert (late["verdict"], bad(late)) == ("fail", {"RTO"}), late["msg"]
+
+
+def test_what_is_kept_does_not_make_the_tenant(tenant: OdooTenant, scratch: Path, tmp_path: Path, notes: Path) -> None:
+    """No bundle, one that is damaged, one of another tenant, one of another release."""
+    found = rebuild(tenant, scratch, tmp_path, notes)
+    assert bad(found) == {"NO_BUNDLE"}, found["msg"]
+    whole = Path(run_module("recovery_bundle", parts(tenant, tmp_path))["bundle"])
+    packed = whole / "modules.tar.gz"
+    data = packed.read_bytes()
+    packed.write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    assert bad(rebuild(tenant, scratch, tmp_path, notes)) == {"CHECKSUM"}
+    packed.write_bytes(data)
+    assert bad(rebuild(tenant, scratch, tmp_path, notes, tenant="globex")) == {"TENANT"}
+    assert not notes.exists()
+    release = {"image": tenant.site.facts("releases")["releases"]["2"]["image"], "modules": {images.ADDON: "19.0.1.0.0"}}
+    time.sleep(1.1)  # bundles are called after the second
+    assert run_module("recovery_bundle", parts(tenant, tmp_path, release=release))["changed"]
+    found = rebuild(tenant, scratch, tmp_path, notes)
+    assert bad(found) == {"RELEASE"}, found["msg"]
+
+
+# -- kills ---------------------------------------------------------------------------------------------------------------
+
+PHASES = {
+    "configuration": "kit/*",
+    "restore": "data/*",
+    "start": "data/postmaster.pid",
+    "filestore": "odoo/data/filestore/*/*",
+    "neutralize": "odoo/reached-neutralize",
+    "update": "odoo/reached-update",
+    "serving": "odoo/odoo.log",
+}
+STAYS = 'case "$*" in neutralize*) touch reached-neutralize; sleep {n} ;; *--update=*) touch reached-update; sleep {u} ;; esac'
+
+
+def test_killed_at_any_phase_the_next_drill_leaves_nothing(tenant: OdooTenant, scratch: Path, tmp_path: Path, notes: Path) -> None:
+    run_module("recovery_bundle", parts(tenant, tmp_path))
+    before: Path | None = None
+    for phase, marker in PHASES.items():
+        stays = STAYS.format(n=60 if phase == "neutralize" else 0, u=60 if phase == "update" else 0)
+        update = {"image": image(tenant, "2.1"), "modules": [images.ADDON]}
+        given = options(tenant, scratch, wrapper(tenant, tmp_path, notes, stays), odoo={"update": update})
+        argv = ansible.command("restore_drill", {**given, "kind": "rebuild", "bundle": str(tmp_path / "recovery" / DATABASE)})
+        process = subprocess.Popen(argv, env=ansible.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            found = wait_for(lambda m=marker: next(scratch.glob(f"shared.*.*/{m}"), None), what=phase, timeout_s=120, every_s=0.01)
+            folder = scratch / found.relative_to(scratch).parts[0]
+            assert before is None or not before.exists(), "the drill before is cleaned up first"
+            os.kill(int(folder.name.split(".")[1]), signal.SIGKILL)
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+        before = folder
+    found = drill(tenant, scratch, wrapper(tenant, tmp_path, notes))
+    assert (found["verdict"], found["cleaned"]) == ("pass", [str(before)]), found["msg"]
+    assert before and processes_in(before) == []

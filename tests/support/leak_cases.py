@@ -192,6 +192,10 @@ def backup_command(m: Maker) -> Args:
     return {"stanza": "shared", "config": str(m.place.secret_file("pgbackrest.conf", f"repo1-cipher-pass={m.seed('config')}\n"))}
 
 
+def bundled(m: Maker) -> Args:
+    return {"tenant": "acme", "location": str(m.place.scratch / "recovery"), "state": "verified"}
+
+
 def rehearsed(m: Maker, kind: str = "folder") -> Args:
     return {**m.ledger(kind), "change": "CHG-2026-1", "digest": "sha256:1", "tenants": ["acme"]}
 
@@ -265,6 +269,7 @@ SCENES = [
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),
     Scene("pg_backup_verify", "pgBackRest", lambda m: {**backup_command(m), "command": str(m.place.tool)}),
+    Scene("recovery_bundle", "nothing there", bundled),
     Scene("restore_drill", "pgBackRest", lambda m: {**backup_command(m), "command": str(m.place.tool), "scratch": str(m.place.scratch)}),
     Scene("blackout_check", "calendars", lambda m: {"tenants": ["acme"], "calendars": [], "duration": "PT1H"}),
     Scene("change_plan", "validated", lambda m: {**m.ledger(), "change": m.place.change(), "state": "validated"}),

@@ -276,6 +276,9 @@ SOURCES = {
         "_basebackups.py": set(),
         "_barman.py": set(),
         "_io/basebackup_files.py": {"PG_VERSION"},
+        "_core/recovery_bundle.py": set(),
+        "_io/recovery_bundle_files.py": set(),
+        "_recovery_kit.py": set(),
         "_io/checksums.py": {"CRC32C", "SHA224", "SHA256", "SHA384", "SHA512"},
     },
     "rehearsal.md": {
