@@ -132,7 +132,7 @@ def test_what_a_killed_run_left_counts_for_nothing(tmp_path: Path) -> None:
         pytest.param(
             {"secret_references": [{"name": "role", "kept_in": "https://u:pw@vault/odoo"}]},
             "an address with a password",
-            id="an-address-with-a-password",
+            id="password-in-address",
         ),
     ],
 )
