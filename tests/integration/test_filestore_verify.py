@@ -365,3 +365,15 @@ def test_options_that_do_not_fit(here: Here) -> None:
     assert "state" in here.task(depth="checksums")["msg"]
     assert "sample is 0 per cent" in here.task(sample=0)["msg"]
     assert "/nonexistent is no directory" in here.task(depth="full", state="/nonexistent/memory")["msg"]
+
+
+def test_a_tenant_that_sees_anothers_files_is_found(cluster: dict[str, Any], tmp_path: Path, site: Site) -> None:
+    """In the lab one identity reads the whole bucket of attachments, and nothing of the other buckets."""
+    there = There(cluster, tmp_path / f"{DB}-{tmp_path.name}", site)
+    there.admin.put_object(Bucket="filestore", Key=f"{DB}-other/here", Body=b"theirs")
+    backups = {"bucket": "backups", "prefix": "pgbackrest/shared", "object": "backup/shared/backup.info"}
+    assert there.look(others=[backups])[0] == set()
+    assert there.look(others=[backups, {"bucket": "filestore", "prefix": f"{DB}-other", "object": "here"}])[0] == {"SEGREGATION"}
+    found = there.task(others=[{"bucket": "filestore", "prefix": there.prefix, "object": "here"}])
+    assert found["failed"]
+    assert "this tenant's own" in found["msg"]
