@@ -6,17 +6,21 @@ import datetime as dt
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
 
+from tests.faults import repository_damage
 from tests.lab.parts.postgres import connect
 from tests.lab.parts.s3 import client
 from tests.lab.site import Site
 from tests.support.ansible import run_module
+from tests.support.damage_of_buckets import BUCKET_SCENES
 
 pytestmark = pytest.mark.lab
 
@@ -194,6 +198,17 @@ def test_deleted_dumps(store: Store) -> None:
                 store.admin.delete_object(Bucket=BUCKET, Key=key, VersionId=one["VersionId"])
             for one in store.admin.list_object_versions(Bucket=BUCKET, Prefix=key)["Versions"]:
                 store.admin.delete_object(Bucket=BUCKET, Key=key, VersionId=one["VersionId"])
+
+
+@pytest.mark.parametrize("way", BUCKET_SCENES)
+def test_a_sample_of_damages_in_a_bucket_is_found(site: Site, scratch: Path, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_NAME", site.root.name.removeprefix("odoo-lab-"))
+    tallies, alarms = repository_damage.run(scratch, count=32, clean=4, ways=(way,))
+    shutil.rmtree(scratch / "0")
+    assert sum(tally.cases for tally in tallies.values()) == 32
+    assert {kind: tally.missed for kind, tally in tallies.items() if tally.missed} == {}
+    assert sum(tally.found for tally in tallies.values()) > 20
+    assert alarms == 0
 
 
 # -- segregation -----------------------------------------------------------------------------------------------------------
