@@ -65,7 +65,12 @@ def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[s
             size, sha256 = store.write(name, stream)
     pg_dump.read_whole(tools, unaltered(store.chunks(name), name, sha256), name, timeout_s=order.server.timeout_s)
     taken = Dump(*told, now(), size, sha256)
-    store.write(taken.label + core.MANIFEST, io.BytesIO(core.write_manifest(taken)))
+    manifest = core.write_manifest(taken)
+    store.write(taken.label + core.MANIFEST, io.BytesIO(manifest))
+    if b"".join(store.chunks(taken.label + core.MANIFEST)) != manifest:
+        raise ChangeError(
+            f"{store} has another manifest of {taken.label} than was written. Look at the storage, and take it again.", code="CHECKSUM"
+        )
     removed = _too_many(order, store.listing())
     if isinstance(store, Folder):
         for one in removed:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
 
-from tests.faults import repository_damage
+from tests.faults import repository_damage, s3_storms
 from tests.lab.parts.postgres import connect
 from tests.lab.parts.s3 import client
 from tests.lab.site import Site
@@ -209,6 +209,19 @@ def test_a_sample_of_damages_in_a_bucket_is_found(site: Site, scratch: Path, way
     assert {kind: tally.missed for kind, tally in tallies.items() if tally.missed} == {}
     assert sum(tally.found for tally in tallies.values()) > 20
     assert alarms == 0
+
+
+STORMS = ("500", "403", "request lost", "answer lost", "write swallowed", "body short", "wrong ETags", "no ETags", "listing ends early")
+
+
+def test_nothing_passes_in_a_storm_that_was_not_read(site: Site, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_NAME", site.root.name.removeprefix("odoo-lab-"))
+    home = scratch / "storms"
+    home.mkdir()
+    found = s3_storms.run(home, cases=len(STORMS) * len(s3_storms.TARGETS), seed=7, kinds=STORMS)
+    shutil.rmtree(home)
+    assert [told for tally in found.values() for told in tally.wrong] == []
+    assert sum(tally.ends.total() for tally in found.values()) > 40
 
 
 # -- segregation -----------------------------------------------------------------------------------------------------------

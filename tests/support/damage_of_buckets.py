@@ -24,7 +24,7 @@ class Versions:
     """A bucket with versions, by its admin. Files are called as paths below it, so that a scene of files knows what to do with them."""
 
     def __init__(self, facts: Mapping[str, Any], name: str) -> None:
-        self.name, self.admin = name, s3.client(dict(facts), "admin")
+        self.name, self.facts, self.admin = name, facts, s3.client(dict(facts), "admin")
         self.options = {"endpoint_url": facts["endpoint"], "ca_bundle": facts["ca"], **facts["admin"]}
         self.gone = 0
 

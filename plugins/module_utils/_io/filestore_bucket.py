@@ -15,6 +15,8 @@ from .s3 import S3Error
 from .side_by_side import side_by_side
 
 AT_ONCE = 8
+GIVE_UP = 32
+"""After so many objects in a row that could not be read the rest cannot be read either, and each would take several attempts."""
 
 
 class FilestoreBucket(KeptBucket):
@@ -40,9 +42,16 @@ class FilestoreBucket(KeptBucket):
         return self.size(self._prefix + name) is not None
 
     def digests(self, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """The SHA-1 of each object, in the order of the names; None for one that could not be read to its end."""
+        """The SHA-1 of each object, in the order of the names; None for one that could not be read to its end. S3Error when none can."""
+        failed = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from side_by_side(pool, self._digest, names, at_once=AT_ONCE * 4)
+            for name, sha1 in side_by_side(pool, self._digest, names, at_once=AT_ONCE * 4):
+                failed = 0 if sha1 else failed + 1
+                if failed == GIVE_UP:
+                    raise S3Error(
+                        f"{self}: {GIVE_UP} objects in a row could not be read, the last was {name}", "See the object store's log."
+                    )
+                yield name, sha1
 
     def _digest(self, name: str) -> tuple[str, str | None]:
         found = hashlib.sha1(usedforsecurity=False)
