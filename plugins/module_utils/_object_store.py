@@ -41,8 +41,8 @@ OTHERS_SPEC: dict[str, Any] = {
     "options": {name: {"type": "str", "required": True} for name in ("bucket", "prefix", "object")},
 }
 """The option ``others``; its texts are the doc fragment of that name."""
-Needed = Callable[[Sequence[str]], Collection[str]]
-"""Those of the deleted names that a restore still needs."""
+Needed = Callable[[Mapping[str, float]], Collection[str]]
+"""Those of the deleted names that a restore still needs; with each comes when it was written."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _kept(place: Place, promise: Promise, needs: Needed, *, encrypted: bool) -> 
 
 
 def needed_of_repository(
-    where: Folder | Remote, catalogue: Stanza, lacking: Lacking | None, repo: int, deleted: Sequence[str]
+    where: Folder | Remote, catalogue: Stanza, lacking: Lacking | None, repo: int, deleted: Mapping[str, float]
 ) -> list[str]:
     """Those of the deleted objects of a pgBackRest repository that its backups name, or that WAL continuity needs."""
     backups = [backup for backup in catalogue.backups if backup.repo == repo]
@@ -117,7 +117,9 @@ def needed_of_repository(
     return needed.in_repository(deleted, catalogue.name, named, wal, timeline=timeline)
 
 
-def needed_of_dumps(stored: Collection[str], database: str, place: Place | None, now: dt.datetime, deleted: Sequence[str]) -> list[str]:
+def needed_of_dumps(
+    stored: Collection[str], database: str, place: Place | None, now: dt.datetime, deleted: Mapping[str, float]
+) -> list[str]:
     kept = place.promise.retention_days if place and place.promise else None
     return needed.of_dumps(deleted, stored, database, now=now, retention_days=kept)
 

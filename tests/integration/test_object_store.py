@@ -7,19 +7,23 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signing import create_key
 
 from tests.faults import repository_damage, s3_storms
 from tests.lab.parts.postgres import connect
 from tests.lab.parts.s3 import client
 from tests.lab.site import Site
-from tests.support.ansible import run_module
+from tests.support.ansible import environment, run_module
 from tests.support.damage_of_buckets import BUCKET_SCENES
 
 pytestmark = pytest.mark.lab
@@ -165,6 +169,35 @@ def test_the_labs_own_bucket_promises_what_it_should(site: Site) -> None:
     assert codes(run_module("pg_backup_verify", {**repository(site, "admin", encrypted=True), "enforce": False})) == {
         "BUCKET_NOT_ENCRYPTED"
     }
+
+
+def test_the_role_asks_what_its_variables_say(site: Site, tmp_path: Path) -> None:
+    create_key(tmp_path / "ledger.pem")
+    given = repository(site, lock="governance", lock_for="P2D")
+    variables = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        "change_ledger": str(tmp_path / "ledger"),
+        "change_ledger_key": str(tmp_path / "ledger.pem"),
+        "change_ledger_trusted": str(tmp_path / "ledger.pem.pub"),
+        "tenant_backup_stanza": given["stanza"],
+        "tenant_backup_command": given["command"],
+        "backup_gate_object_store": given["object_store"],
+        "backup_gate_object_store_others": [{"bucket": "filestore", "prefix": "acme", "object": "here"}],
+        "backup_gate_object_store_s3": given["s3"],
+    }
+    role = {"name": "odoo_ops.change_control.backup_gate"}
+    keep = {"dest": str(tmp_path / "result.json"), "content": "{{ backup_gate_result | to_json }}", "mode": "0600"}
+    play = {"hosts": "localhost", "gather_facts": False, "vars": variables}
+    tasks = [{"ansible.builtin.include_role": role}, {"ansible.builtin.copy": keep}]
+    (tmp_path / "play.yml").write_text(yaml.safe_dump([{**play, "tasks": tasks}]))
+    argv = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", str(tmp_path / "play.yml")]
+    done = subprocess.run(argv, env=environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "result.json").read_text())
+    assert codes(found) == {"BUCKET_NOT_LOCKED", "RESTORE_STALE", "READ_STALE"}
+    assert check_of(found, "others_refused")["ok"]
+    assert given["s3"]["secret_key"] not in done.stdout + done.stderr
 
 
 def test_a_deleted_object_that_can_be_brought_back_is_named(site: Site) -> None:

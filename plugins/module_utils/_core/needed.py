@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 
 from . import dumps
 from .wal_window import Lacking
@@ -17,7 +17,7 @@ _SEGMENT = re.compile(r"(?:[0-9A-F]{16}/)?(?P<name>[0-9A-F]{24})-[0-9a-f]{40}(?:
 _HISTORY = re.compile(r"(?P<timeline>[0-9A-F]{8})\.history")
 
 
-def of_backups(deleted: Sequence[str], stanza: str, labels: Collection[str]) -> dict[str, list[str]]:
+def of_backups(deleted: Iterable[str], stanza: str, labels: Collection[str]) -> dict[str, list[str]]:
     """The deleted files of retained backups, by label, as a manifest names them."""
     found: dict[str, list[str]] = {}
     start = f"backup/{stanza}/"
@@ -29,10 +29,15 @@ def of_backups(deleted: Sequence[str], stanza: str, labels: Collection[str]) -> 
 
 
 def in_repository(
-    deleted: Sequence[str], stanza: str, named: Mapping[str, Collection[str] | None], wal: Mapping[str, Lacking | None], *, timeline: int
+    deleted: Mapping[str, float],
+    stanza: str,
+    named: Mapping[str, Collection[str] | None],
+    wal: Mapping[str, Lacking | None],
+    *,
+    timeline: int,
 ) -> list[str]:
-    """What a repository lacks. ``named``: for each retained backup with deleted files, those of its manifest (None: it cannot be read,
-    so all count); ``wal``: by archive, what continuity found; ``timeline``: of the oldest backup."""
+    """What a repository lacks. ``deleted``: with when each was written; ``named``: for each retained backup with deleted files, those of
+    its manifest (None: it cannot be read, so all count); ``wal``: by archive, what continuity found; ``timeline``: of the oldest backup."""
     infos = [f"{folder}/{stanza}/{folder}.info{copy}" for folder in ("backup", "archive") for copy in ("", ".copy")]
     found = [name for name in infos if name in deleted]
     for label, files in of_backups(deleted, stanza, named.keys()).items():
@@ -42,19 +47,21 @@ def in_repository(
     for archive_id, lacking in wal.items():
         start = f"archive/{stanza}/{archive_id}/"
         inside = [name for name in deleted if name.startswith(start)]
-        found += [name for name in inside if _archived(name.removeprefix(start), lacking, timeline)]
+        found += [name for name in inside if _archived(name.removeprefix(start), deleted[name], lacking, timeline)]
     return found
 
 
-def _archived(name: str, lacking: Lacking | None, timeline: int) -> bool:
+def _archived(name: str, at: float, lacking: Lacking | None, timeline: int) -> bool:
     """Whether recovery from a retained backup reads this file of the archive."""
     if history := _HISTORY.fullmatch(name):
         return int(history["timeline"], 16) > timeline
     segment = _SEGMENT.fullmatch(name)
-    return bool(segment) and (lacking is None or lacking.lacks(segment["name"] if segment else ""))
+    return segment is not None and (lacking is None or lacking.lacks(segment["name"], at=at))
 
 
-def of_dumps(deleted: Sequence[str], stored: Collection[str], database: str, *, now: dt.datetime, retention_days: int | None) -> list[str]:
+def of_dumps(
+    deleted: Collection[str], stored: Collection[str], database: str, *, now: dt.datetime, retention_days: int | None
+) -> list[str]:
     """Dumps and manifests whose other half is still there, and both halves within the retention."""
     found = []
     for suffix, other in ((dumps.DUMP, dumps.MANIFEST), (dumps.MANIFEST, dumps.DUMP)):

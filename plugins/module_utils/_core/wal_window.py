@@ -27,8 +27,9 @@ class Lacking:
     size: int
     newest: Segment | None
 
-    def lacks(self, name: str) -> bool:
-        """Whether a segment that is not there any more is needed: it lies in a gap, or came after the newest one that is left."""
+    def lacks(self, name: str, *, at: float) -> bool:
+        """Whether a segment that is not there any more, and was written ``at``, is needed: it lies in a gap, or came after the newest
+        one that is left. What is older than that and has a higher number is of a server that used the archive before."""
         try:
             segment = parse_segment(name, self.size)
         except ValueError:
@@ -36,9 +37,9 @@ class Lacking:
         if name in self.archive.stored:
             return False
         end = self.newest
-        return (end is not None and segment.timeline == end.timeline and segment.number > end.number) or any(
-            gap.timeline == segment.timeline and gap.first <= segment.number <= gap.last for gap in self.gaps
-        )
+        if end and segment.timeline == end.timeline and segment.number > end.number:
+            return at >= self.archive.stored[end.name(self.size)]
+        return any(gap.timeline == segment.timeline and gap.first <= segment.number <= gap.last for gap in self.gaps)
 
 
 @dataclass(frozen=True)

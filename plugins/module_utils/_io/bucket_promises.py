@@ -44,15 +44,15 @@ class KeptBucket(Bucket):
         encrypted = bool(self._asked("get_bucket_encryption", "its encryption")) if encryption else None
         return Settings(versioning, min(days, default=None), expires, mode.lower() if mode else None, lock_days or None, encrypted)
 
-    def deleted(self, prefix: str) -> list[str]:
-        """The names below a prefix that a delete marker hides, and that have an older version."""
-        hidden, kept = set(), set()
+    def deleted(self, prefix: str) -> dict[str, float]:
+        """The names below a prefix that a delete marker hides, and that have an older version; with when that was written."""
+        hidden, kept = set(), dict[str, float]()
         for found in self.versions(below(prefix)):
             if found.latest and found.deleted:
                 hidden.add(found.key)
             elif not found.latest and not found.deleted:
-                kept.add(found.key)
-        return sorted(key.removeprefix(below(prefix)) for key in hidden & kept)
+                kept[found.key] = max(found.at, kept.get(found.key, 0))
+        return {key.removeprefix(below(prefix)): kept[key] for key in sorted(hidden & kept.keys())}
 
     def _asked(self, call: str, what: str) -> dict[str, Any]:
         """What the bucket answers; nothing where that was never set."""

@@ -136,6 +136,7 @@ class Bucket:
                         False,
                         int(found["Size"]),
                         str(found.get("ETag", "")).strip('"'),
+                        found["LastModified"].timestamp(),
                     )
                 for found in page.get("DeleteMarkers", []):
                     yield Version(found["Key"], str(found["VersionId"]), found["IsLatest"], True)

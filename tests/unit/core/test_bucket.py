@@ -101,7 +101,7 @@ def wal(number: int, timeline: int = 1) -> str:
 
 
 def lacking(stored: list[int], *gaps: Gap) -> Lacking:
-    names = {wal(number).split("/")[1][:24]: 0 for number in stored}
+    names = {wal(number).split("/")[1][:24]: 1000 for number in stored}
     return Lacking(Archive(names, (), (), ()), gaps, SIZE, Segment(1, max(stored)) if stored else None)
 
 
@@ -133,20 +133,26 @@ LACKS = lacking([2, 3, 6], Gap(1, 4, 5))
 )
 def test_what_a_repository_still_needs(name: str, is_needed: bool) -> None:
     named = {"20261121-054120F": {"bundle/1"}, "20261122-054120F": None}
-    found = needed.in_repository([name], "main", named, {"15-1": LACKS}, timeline=1)
+    found = needed.in_repository({name: 2000}, "main", named, {"15-1": LACKS}, timeline=1)
     assert found == ([name] if is_needed else [])
 
 
 def test_an_archive_that_is_not_understood_needs_all() -> None:
     name = f"archive/main/15-1/{wal(1)}"
-    assert needed.in_repository([name], "main", {}, {"15-1": None}, timeline=1) == [name]
+    assert needed.in_repository({name: 2000}, "main", {}, {"15-1": None}, timeline=1) == [name]
+
+
+def test_what_another_server_left_in_the_archive_is_not_needed() -> None:
+    name = f"archive/main/15-1/{wal(7)}"
+    for at, wanted in ((999, []), (1000, [name])):
+        assert needed.in_repository({name: at}, "main", {}, {"15-1": LACKS}, timeline=1) == wanted
 
 
 def test_a_segment_that_is_there_is_not_lacking() -> None:
-    assert not LACKS.lacks(wal(2).split("/")[1][:24])
-    assert not LACKS.lacks("0000000100000000FFFFFFFF"), "no segment of this size"
-    assert lacking([], Gap(1, 4, 5)).lacks(wal(5).split("/")[1][:24])
-    assert not lacking([]).lacks(wal(5).split("/")[1][:24])
+    assert not LACKS.lacks(wal(2).split("/")[1][:24], at=2000)
+    assert not LACKS.lacks("0000000100000000FFFFFFFF", at=2000), "no segment of this size"
+    assert lacking([], Gap(1, 4, 5)).lacks(wal(5).split("/")[1][:24], at=2000)
+    assert not lacking([]).lacks(wal(5).split("/")[1][:24], at=2000)
 
 
 @pytest.mark.parametrize(
