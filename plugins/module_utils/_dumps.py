@@ -65,17 +65,19 @@ def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[s
             size, sha256 = store.write(name, stream)
     pg_dump.read_whole(tools, unaltered(store.chunks(name), name, sha256), name, timeout_s=order.server.timeout_s)
     taken = Dump(*told, now(), size, sha256)
-    manifest = core.write_manifest(taken)
-    store.write(taken.label + core.MANIFEST, io.BytesIO(manifest))
-    if b"".join(store.chunks(taken.label + core.MANIFEST)) != manifest:
-        raise ChangeError(
-            f"{store} has another manifest of {taken.label} than was written. Look at the storage, and take it again.", code="CHECKSUM"
-        )
+    _finish(store, taken.label + core.MANIFEST, core.write_manifest(taken))
     removed = _too_many(order, store.listing())
     if isinstance(store, Folder):
         for one in removed:
             store.remove(one)
     return {"changed": True, "dump": document(taken), "removed": removed}
+
+
+def _finish(store: Store, name: str, manifest: bytes) -> None:
+    """Writes the manifest, and reads it back: only then there is a dump."""
+    store.write(name, io.BytesIO(manifest))
+    if b"".join(store.chunks(name)) != manifest:
+        raise ChangeError(f"{store} has another {name} than was written. Look at the storage, and take it again.", code="CHECKSUM")
 
 
 def document(dump: Dump) -> dict[str, Any]:
@@ -106,6 +108,7 @@ def _judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetim
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers, *seen])
     whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short)}
     checks, found = judge_listed(catalogue(f"{database} at {store}", list(map(core.listed, dumps))), whole, limits, now=now)
+    checks = [core.without(check, papers.unreadable) for check in checks]
     checks.append(core.judge_finished(database, stored, now=now))
     checks += judge_place(limits.place, partial(needed_of_dumps, stored, database, limits.place, now))
     if limits.checksums_s is not None:

@@ -7,6 +7,7 @@ bodies, ETags and listings, and swallows writes; tests/support/s3_storms.py has 
 is damaged as well. What has to hold, for each tool:
 
 * never pass, unless every object that had to be read was delivered whole, and was right; no success, unless what was written is there;
+* never fail over what is whole, unless the store itself says that it is not, by its bytes or its listing;
 * a verdict or one clear message, never a traceback;
 * not more than three times the requests of a calm run, and of one that looks at each object once more; the waits between attempts, which
   are added up instead of waited for, and the time are bounded.
@@ -38,10 +39,11 @@ from tests import conftest  # noqa: F401 pylint: disable=unused-import # its imp
 from tests.support.damage_of_buckets import PREFIX, Versions, versions
 from tests.support.damage_scenes import attachments_of, bodies_of_attachments, take_dumps
 from tests.support.s3_proxy import Proxy, calm
-from tests.support.s3_storms import FAULTS, storm
+from tests.support.s3_storms import FAULTS, FAULTS_OF_LISTINGS, storm
 
 ATTEMPTS = 3
 SECONDS, WAITS = 30.0, 600.0
+HONEST = tuple(kind for kind in FAULTS if kind not in ("404", "body short", "body flipped", "empty answers", *FAULTS_OF_LISTINGS))
 Ends = Counter[str]
 Say = Callable[[str], object]
 
@@ -81,6 +83,10 @@ class Target(ABC):
     name: str
     reads = True
     objects = 0
+    kind = ""
+    """The storm."""
+    honest = HONEST
+    """Storms that say nothing about what is there."""
     helpless: tuple[str, ...] = ()
     """Storms that it does not claim to survive."""
 
@@ -112,6 +118,8 @@ class Gate(Target):
     def problem(self, end: str, damaged: bool) -> str:
         if end not in ("pass", "fail", "unknown"):
             return f"no verdict, but {end}"
+        if end == "fail" and not damaged and self.kind in self.honest:
+            return "failed over what is whole"
         if end == "pass":
             return "passed over damage" if damaged else self.not_read(self.paths())
         return ""
@@ -287,6 +295,7 @@ def ended(target: Target) -> str:
 
 def case(target: Target, kind: str, seed: str, tally: Tally, limit: int) -> None:
     world, chance = target.world, random.Random(f"{target.name} {kind} {seed}")
+    target.kind = kind
     damage = target.reads and chance.random() < 0.5 and bool(target.paths())
     path = chance.choice(target.paths()) if damage else Path()
     data = world.bucket.read(path)[:-1] + b"\0\1" if damage else b""

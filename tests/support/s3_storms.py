@@ -124,6 +124,8 @@ FAULTS: dict[str, Fault] = {
     "listing is no XML": on_listing(lambda _chance, _body: b"<html>we will be back soon"),
     "empty answers": nothing,
 }
+FAULTS_OF_LISTINGS = ("listing loses entries", "listing ends early")
+"""By which a store says that something is not there."""
 ALWAYS = ("500", "503", "request lost")
 """Storms that do not end."""
 
