@@ -8,6 +8,7 @@ import datetime as dt
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import (
@@ -42,6 +43,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.decoded import NoDecoderError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, PgbackrestError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest_repository import repository
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._object_store import Place, judge_place, needed_of_repository
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._repository import Reading, read_repository
 
 # Segments may arrive out of order when WAL is pushed in parallel, and expire deletes while we read: what looks wrong is read again.
@@ -71,6 +73,8 @@ class Limits:
     memory: Proved | None = None
     rounds: int = 1
     timeout_s: int = 60
+    place: Place | None = None
+    """The bucket in which they lie, where something is wanted of it."""
 
 
 def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
@@ -88,10 +92,20 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
             found.update(pitr_window=wal.window, wal=wal.seen)
             checks += promised(catalogue, limits, wal.window, now=now)
             checks += _content(tool, catalogue, limits, found)
+            checks += _place(tool, catalogue, wal, limits)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
         checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
     return checks, found
+
+
+def _place(tool: Pgbackrest, catalogue: Stanza, wal: WalResult, limits: Limits) -> list[Check]:
+    if limits.place is None:
+        return []
+    repo = limits.place.repo
+    where = repository(tool, catalogue.name, repo, limits.config)
+    needs = partial(needed_of_repository, where, catalogue, wal.lacking, repo)
+    return judge_place(limits.place, needs, cipher=catalogue.ciphers.get(repo, "none"))
 
 
 def judge_proofs(limits: Limits, backup: Mapping[str, Any] | None, *, now: dt.datetime) -> list[Check]:

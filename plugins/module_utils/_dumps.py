@@ -24,10 +24,12 @@ from ._core.errors import ChangeError
 from ._core.listed import catalogue
 from ._core.proved import fact_of
 from ._core.stored_files import Found, Stored, judge
+from ._core.wal_window import NO_WINDOW
 from ._io import pg_dump, postgres
 from ._io.dump_store import Folder, Objects
 from ._io.postgres import Server, connect
 from ._io.side_by_side import side_by_side
+from ._object_store import judge_place, needed_of_dumps, untold
 from ._repository import Reading
 
 Store = Union[Folder, Objects]  # noqa: UP007 - an alias is evaluated, and hosts may have Python 3.9
@@ -63,12 +65,19 @@ def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[s
             size, sha256 = store.write(name, stream)
     pg_dump.read_whole(tools, unaltered(store.chunks(name), name, sha256), name, timeout_s=order.server.timeout_s)
     taken = Dump(*told, now(), size, sha256)
-    store.write(taken.label + core.MANIFEST, io.BytesIO(core.write_manifest(taken)))
+    _finish(store, taken.label + core.MANIFEST, core.write_manifest(taken))
     removed = _too_many(order, store.listing())
     if isinstance(store, Folder):
         for one in removed:
             store.remove(one)
     return {"changed": True, "dump": document(taken), "removed": removed}
+
+
+def _finish(store: Store, name: str, manifest: bytes) -> None:
+    """Writes the manifest, and reads it back: only then there is a dump."""
+    store.write(name, io.BytesIO(manifest))
+    if b"".join(store.chunks(name)) != manifest:
+        raise ChangeError(f"{store} has another {name} than was written. Look at the storage, and take it again.", code="CHECKSUM")
 
 
 def document(dump: Dump) -> dict[str, Any]:
@@ -86,13 +95,22 @@ def _too_many(order: Order, names: Iterable[str]) -> list[str]:
 # -- proving -----------------------------------------------------------------------------------------------------------
 def judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
     """The checks, as far as dumps can keep ``limits``, and what the gate returns besides, as :func:`judge_repository` does."""
+    try:
+        return _judge_dumps(store, database, limits, now=now)
+    except ChangeError as exc:
+        return [untold("dumps", exc)], {"pitr_window": dict(NO_WINDOW), "backup": None, "wal": {}}
+
+
+def _judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any]]:
     stored = store.listing()
     papers, dumps = _manifests(store, database, stored)
     seen = [core.noted(dump, stored) for dump in dumps]
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers, *seen])
     whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short)}
     checks, found = judge_listed(catalogue(f"{database} at {store}", list(map(core.listed, dumps))), whole, limits, now=now)
+    checks = [core.without(check, papers.unreadable) for check in checks]
     checks.append(core.judge_finished(database, stored, now=now))
+    checks += judge_place(limits.place, partial(needed_of_dumps, stored, database, limits.place, now))
     if limits.checksums_s is not None:
         _read(store, dumps, stored, reading)
         found["proved"] = reading.proved(whole=True)

@@ -39,23 +39,29 @@ def compare(database: Any, store: Store, depth: Depth, *, before: float) -> tupl
     named = attachments.named_files(database)
     stored = store.listing()
     found, suspects = filestore.compare(named, stored, before=before)
-    _absent(database, store, found, suspects, stored)
+    unlisted = _absent(database, store, found, suspects, stored)
+    suspects = suspects._replace(absent=[name for name in suspects.absent if name not in unlisted])
     extra = suspects.extra
     found.orphaned = sorted(set(extra) - attachments.still_named(database, extra))
     found.orphaned_bytes = sum(stored[name].size for name in found.orphaned)
     memory = depth.memory
     facts = {name: fact_of(name, *stored[name]) for name in named.keys() & stored.keys()} if memory else {}
     due = {name for name, fact in facts.items() if memory and memory.is_due(fact, rounds=depth.rounds)}
-    names = filestore.to_read(named, found, suspects, due=due)
+    names = filestore.to_read(named, found, suspects, due=due | unlisted)
     right = _read(database, store, found, names, named)
     found.remembered = len(facts) - len(due)
-    return found, memory.after(facts, read=names, right=right) if memory else None
+    if memory is None:
+        return found, None
+    return found, memory.after(facts, read=facts.keys() & set(names), right=facts.keys() & set(right))
 
 
-def _absent(database: Any, store: Store, found: Found, suspects: Suspects, stored: Mapping[str, Stored]) -> None:
+def _absent(database: Any, store: Store, found: Found, suspects: Suspects, stored: Mapping[str, Stored]) -> set[str]:
+    """Notes what is missing. Returns what is there and was not listed: nothing is known of it, not even its size."""
     still = attachments.still_named(database, suspects.absent)
-    found.missing = [name for name in suspects.absent if name in still and not store.has(name)]
+    unlisted = {name for name in suspects.absent if name in still and store.has(name)}
+    found.missing = [name for name in suspects.absent if name in still and name not in unlisted]
     found.deleted = [name for name in found.missing if name in stored]
+    return unlisted
 
 
 def _read(database: Any, store: Store, found: Found, names: Sequence[str], named: Mapping[str, Named]) -> Collection[str]:

@@ -91,6 +91,7 @@ options:
         required: true
 extends_documentation_fragment:
   - odoo_ops.change_control.s3
+  - odoo_ops.change_control.others
   - odoo_ops.change_control.memory
   - odoo_ops.change_control.reader
   - odoo_ops.change_control.gate
@@ -142,8 +143,8 @@ evidence:
   description:
     - What was looked at, schema 1.
     - Codes are V(FILESTORE_MISSING), V(FILESTORE_CORRUPT), V(FILESTORE_UNSAFE), V(FILESTORE_EMPTY), V(FILESTORE_UNREADABLE),
-      V(FILESTORE_UNPROVABLE), V(FILESTORE_STALE), V(FILESTORE_NOT_VERSIONED), V(FILESTORE_EXPIRES), V(FILESTORE_RETENTION) and
-      V(FILESTORE_NOT_LOCKED).
+      V(FILESTORE_UNPROVABLE), V(FILESTORE_STALE), V(FILESTORE_NOT_VERSIONED), V(FILESTORE_EXPIRES), V(FILESTORE_RETENTION),
+      V(FILESTORE_NOT_LOCKED), V(SEGREGATION) and V(SEGREGATION_UNKNOWN).
   returned: always
   type: dict
   sample: {schema: 1, subject: filestore of acme, measured_at: "2026-12-05T19:00:00Z", checks: []}
@@ -177,7 +178,8 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.bucket import OF_FILESTORE, Promise, judge_settings
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved, rounds_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
@@ -196,9 +198,16 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import connect
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._object_store import (
+    LOCKS,
+    OTHERS_SPEC,
+    days,
+    judge_segregation,
+    refuse_own,
+    untold,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._reader import READER_SPEC, reader
 
-DAY_S = 86400
 SPEC: dict[str, Any] = {
     "tenant": {"type": "str", "required": True},
     "database": {"type": "str", "required": True},
@@ -211,7 +220,8 @@ SPEC: dict[str, Any] = {
     **MEMORY_SPEC,
     "grace": {"type": "str", "default": "PT1H"},
     "retention": {"type": "str"},
-    "lock": {"type": "str", "choices": ["governance", "compliance"]},
+    "lock": {"type": "str", "choices": LOCKS},
+    "others": OTHERS_SPEC,
     "max_read_age": {"type": "str"},
     "last_read": PROOF_SPEC,
     **GATE_SPEC,
@@ -219,7 +229,7 @@ SPEC: dict[str, Any] = {
 RULES: dict[str, Any] = {
     "required_one_of": [("path", "bucket")],
     "mutually_exclusive": [("path", "bucket")],
-    "required_by": {"prefix": "bucket", "retention": "bucket", "lock": "bucket"},
+    "required_by": {"prefix": "bucket", "retention": "bucket", "lock": "bucket", "others": "bucket"},
     "required_if": [("depth", "checksums", ("state",))],
 }
 
@@ -230,24 +240,25 @@ def prefix_of(given: dict[str, Any]) -> str:
 
 def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[list[Check], dict[str, Any] | None, Proved | None]:
     """The checks, what was counted, and what is proved now; ValueError for an option that is not understood."""
-    before, retention_s = now.timestamp() - (seconds(given, "grace") or 0), seconds(given, "retention")
+    before = now.timestamp() - (seconds(given, "grace") or 0)
+    promise = Promise(retention_days=days(given, "retention"), lock=given["lock"])
     max_age_s, last = seconds(given, "max_read_age"), proof(given["last_read"])
     sampled = rounds_of(given["sample"])
     depth = {"catalogue": Depth(), "checksums": Depth(proved, sampled), "full": Depth(proved)}[given["depth"]]
     checks = [] if max_age_s is None else [filestore.judge_age(last, now=now, max_age_s=max_age_s)]
+    refuse_own(given["bucket"], prefix_of(given), given["others"])
     try:
         store: FilestoreBucket | Folder
         if given["bucket"]:
             store = FilestoreBucket(given["bucket"], prefix_of(given), given["s3"])
-            days = None if retention_s is None else -(-retention_s // DAY_S)
-            checks += filestore.judge_settings(store.settings(), retention_days=days, lock=given["lock"])
+            checks += judge_settings(store.settings(prefix_of(given)), promise, OF_FILESTORE)
+            checks += judge_segregation(store, prefix_of(given), given["s3"], given["others"])
         else:
             store = Folder(given["path"])
         with connect(reader(given), given["database"], read_only=True) as database:
             found, proved_now = compare(database, store, depth, before=before)
     except ChangeError as exc:
-        hint, code = (str(exc.facts.get(key, "")) for key in ("hint", "code"))
-        return [*checks, unknown("filestore", str(exc), hint="" if hint in str(exc) else hint, code=code or "FILESTORE")], None, None
+        return [*checks, untold("filestore", exc, code="FILESTORE")], None, None
     return [*checks, *filestore.judge(found)], filestore.told(found), proved_now
 
 

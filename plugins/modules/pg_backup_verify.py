@@ -76,6 +76,43 @@ options:
     type: str
     choices: [catalogue, checksums, full]
     default: catalogue
+  object_store:
+    description:
+      - What the bucket has to promise in which the backups lie, with O(engine=pgbackrest), or the dumps, with O(engine=dump). Not looked at
+        when it is not given.
+      - It has to be versioned, and no lifecycle rule may remove what is still wanted. Objects that the catalogue names, or that WAL
+        continuity needs, and that a delete marker hides, are named; their older version can be brought back.
+      - The identity in O(s3) has to be allowed to read the bucket's settings and to list its versions.
+    type: dict
+    suboptions:
+      bucket:
+        description: The bucket of pgBackRest's repository. Dumps lie in that of O(location).
+        type: str
+      prefix:
+        description: Where in the bucket the repository is, as C(repo1-path) in pgBackRest's configuration.
+        type: str
+      repo:
+        description: Which of pgBackRest's repositories it is.
+        type: int
+        default: 1
+      retention:
+        description:
+          - For how long everything must stay, ISO 8601. A lifecycle rule may remove objects when they are as old as this, and old
+            versions when they have been so for as long.
+          - Without it no rule may remove objects, and how long old versions stay is not asked.
+          - With O(engine=dump) a dump that was deleted when it was younger is named as well.
+        type: str
+      lock:
+        description: The mode of object lock that the bucket must have by default; V(compliance) satisfies V(governance).
+        type: str
+        choices: [governance, compliance]
+      lock_for:
+        description: For how long the bucket must lock objects by default, ISO 8601.
+        type: str
+      encrypted:
+        description: Whether pgBackRest has to encrypt the repository, or else the bucket what is written to it.
+        type: bool
+        default: false
   max_age:
     description: The newest backup may not have ended longer ago than this ISO 8601 duration.
     type: str
@@ -205,6 +242,7 @@ options:
     default: PT6H
 extends_documentation_fragment:
   - odoo_ops.change_control.s3
+  - odoo_ops.change_control.others
   - odoo_ops.change_control.memory
   - odoo_ops.change_control.gate
 seealso:
@@ -254,6 +292,33 @@ EXAMPLES = r"""
       window: P14D
     copies: 2
 
+- name: The bucket keeps what is deleted for a month, locks it for a week, and nobody has deleted anything that is needed
+  odoo_ops.change_control.pg_backup_verify:
+    stanza: shared
+    object_store:
+      bucket: backups
+      prefix: pgbackrest/shared
+      retention: P30D
+      lock: governance
+      lock_for: P7D
+      encrypted: true
+    s3:
+      endpoint_url: https://s3.example.com
+      access_key: backup
+      secret_key: "{{ vault_backup }}"
+
+- name: The dumps of acme, by an identity that sees no other tenant's
+  odoo_ops.change_control.pg_backup_verify:
+    engine: dump
+    database: acme
+    location: s3://dumps/acme
+    s3:
+      endpoint_url: https://s3.example.com
+      access_key: acme
+      secret_key: "{{ vault_acme_s3 }}"
+    others:
+      - {bucket: dumps, prefix: zeta, object: here}
+
 - name: What Barman keeps of this server is whole, and its archive reaches to a quarter of an hour ago
   odoo_ops.change_control.pg_backup_verify:
     engine: barman
@@ -298,6 +363,8 @@ evidence:
     - The checks, each with id, ok, observed, expected, hint and code.
     - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
       WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO and TOOL (it could not be told).
+    - Of a bucket they are BUCKET_NOT_VERSIONED, BUCKET_EXPIRES, BUCKET_RETENTION, BUCKET_NOT_LOCKED, BUCKET_NOT_ENCRYPTED, BUCKET_DELETED,
+      SEGREGATION and SEGREGATION_UNKNOWN; where it did not answer, S3_REFUSED, S3_UNREACHABLE and S3_NOT_FOUND.
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "stanza shared", "measured_at": "2026-11-21T05:53:52Z", "checks": [
@@ -362,6 +429,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_s
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._object_store import OBJECT_STORE_SPEC, OTHERS_SPEC, place_of
 
 DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
 SPEC: dict[str, dict[str, Any]] = {
@@ -374,6 +442,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "command": {"type": "path", "default": "pgbackrest"},
     "depth": {"type": "str", "choices": ["catalogue", "checksums", "full"], "default": "catalogue"},
     **MEMORY_SPEC,
+    "object_store": OBJECT_STORE_SPEC,
+    "others": OTHERS_SPEC,
     "max_age": {"type": "str", "default": "P1DT2H"},
     "max_wal_age": {"type": "str"},
     "wal_from": {"type": "str", "choices": ["oldest", "newest"], "default": "oldest"},
@@ -409,11 +479,12 @@ RULES: dict[str, Any] = {
     ]
 }
 OF_PGBACKREST = ("stanza", "config", "copies")
+OF_A_BUCKET = ("object_store", "others")
 WITHOUT_MEANING = {
     "pgbackrest": (),
-    "barman": (*OF_PGBACKREST, "database"),
+    "barman": (*OF_PGBACKREST, *OF_A_BUCKET, "database"),
     "dump": (*OF_PGBACKREST, "max_wal_age"),
-    "basebackup": (*OF_PGBACKREST, "database", "max_wal_age"),
+    "basebackup": (*OF_PGBACKREST, *OF_A_BUCKET, "database", "max_wal_age"),
 }
 """Options that say nothing about what an engine wrote."""
 
@@ -458,7 +529,8 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     }[engine]
     try:
         memory, warnings = remembered(given, f"repositories of {subject}" if engine == "pgbackrest" else subject)
-        wanted = replace(limits(given), memory=memory if given["state"] else None)
+        place = place_of(given, store.where if store else None)
+        wanted = replace(limits(given), memory=memory if given["state"] else None, place=place)
     except ValueError as exc:
         raise ChangeError(str(exc)) from exc
     if store:

@@ -2,9 +2,10 @@
 
 python -m tests.faults.repository_damage [--damages 10000] [--clean 10000]
 
-What is damaged is real, and of every engine: tests/support/damage_scenes.py. Damages come from a seed: a bit flipped, a file cut off,
-emptied, lengthened, deleted, or given the content of another one. A case is harmless when what a restore would read is
-unchanged, as the engine's own tool or the decoder sees it: some bits nobody reads, such as the time in the head of gzip. Kinds of files
+What is damaged is real, and of every engine: tests/support/damage_scenes.py. For filestores and dumps in a bucket a SeaweedFS is
+started. Damages come from a seed: a bit flipped, a file cut off, emptied, lengthened, deleted, given the content of another one, or copied
+under another name; in a bucket as a new version, hidden by a delete marker, or destroyed. A case is harmless when what a restore would read
+is unchanged, as the engine's own tool or the decoder sees it: some bits nobody reads, such as the time in the head of gzip. Kinds of files
 without any checksum are not damaged, and named at the end.
 """
 
@@ -17,13 +18,16 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import conftest  # noqa: F401 pylint: disable=unused-import # its import makes the checkout a collection
-from tests.support.damage_scenes import SCENES, WITHOUT_CHECKSUM, Scene
+from tests.support.damage_of_buckets import BUCKET_SCENES
+from tests.support.damage_scenes import FILE_SCENES, WITHOUT_CHECKSUM, Scene
 
+SCENES = {**FILE_SCENES, **BUCKET_SCENES}
+
+COPIED = "copied under another name"
 Damage = Callable[[random.Random, bytes, bytes], "bytes | None"]
 
 
@@ -44,7 +48,9 @@ DAMAGES: dict[str, Damage] = {
     "zeroed": lambda _chance, data, _other: bytes(len(data)),
     "deleted": lambda _chance, _data, _other: None,
     "content of another": swapped,
+    COPIED: swapped,
 }
+"""What is copied under a name that means nothing hurts nobody; there the content is swapped instead."""
 
 
 @dataclass
@@ -55,18 +61,6 @@ class Tally:
     missed: list[str] = field(default_factory=list)
 
 
-@contextmanager
-def damaged(path: Path, data: bytes | None) -> Iterator[None]:
-    before = path.read_bytes()
-    path.unlink()  # a new file, as whatever writes or restores one makes it
-    if data is not None:
-        path.write_bytes(data)
-    try:
-        yield
-    finally:
-        path.write_bytes(before)
-
-
 def damages(scene: Scene, count: int, seed: int) -> Iterator[tuple[str, Path, bytes | None]]:
     """Every folder has its turn as often: there are thousands of tables to one segment or manifest."""
     chance = random.Random(seed)
@@ -74,7 +68,11 @@ def damages(scene: Scene, count: int, seed: int) -> Iterator[tuple[str, Path, by
     within = {folder: [path for path in scene.files if path.parent == folder] for folder in folders}
     for _number in range(count):
         kind, path, other = chance.choice(kinds), chance.choice(within[chance.choice(folders)]), chance.choice(scene.files)
-        yield kind, path, DAMAGES[kind](chance, path.read_bytes(), other.read_bytes())
+        data = scene.read(path)
+        if kind == COPIED and (name := scene.another_name(chance, path)):
+            yield kind, name, data
+        else:
+            yield kind, path, DAMAGES[kind](chance, data, scene.read(other))
 
 
 def run(homes: Path, *, count: int, clean: int, seed: int = 2026, ways: Sequence[str] = tuple(SCENES)) -> tuple[dict[str, Tally], int]:
@@ -91,14 +89,14 @@ def run(homes: Path, *, count: int, clean: int, seed: int = 2026, ways: Sequence
             for kind, path, data in damages(scene, count // len(ways), seed + number):
                 tally = tallies[kind]
                 tally.cases += 1
-                with damaged(path, data):
+                with scene.damaged(path, data):
                     if not all(check.ok for check in scene.judge(memory)[0]):
                         tally.found += 1
                         continue
-                if data == path.read_bytes() or scene.is_harmless(path, data):
+                if (path in scene.files and data == scene.read(path)) or scene.is_harmless(path, data):
                     tally.harmless += 1
                 else:
-                    tally.missed.append(f"{way}: {path.relative_to(home)}")
+                    tally.missed.append(f"{way}: {kind}: {path.name}")
     return tallies, alarms
 
 

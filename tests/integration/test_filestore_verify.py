@@ -14,7 +14,9 @@ import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore as core
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import BATCH, Folder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import S3Error
 from ansible_collections.odoo_ops.change_control.plugins.modules import filestore_verify as module
 
 from tests.lab.parts.postgres import connect
@@ -253,6 +255,32 @@ def test_a_file_that_is_removed_while_it_is_named_is_missing(here: Here) -> None
     assert compared(here, lambda: here.remove(NAMES[2]), deep=True).missing == [NAMES[2]]
 
 
+class Forgetful(Folder):
+    """A store whose listing lacks a file that is there."""
+
+    def listing(self) -> dict[str, core.Stored]:
+        return {name: file for name, file in super().listing().items() if name != NAMES[3]}
+
+
+@pytest.mark.parametrize("depth", [Depth(), ALL])
+def test_a_file_that_was_not_listed_and_is_there_is_read(here: Here, depth: Depth) -> None:
+    with connect(here.cluster, DB) as db:
+        whole, _proved = compare(db, Forgetful(here.folder), depth, before=0)
+        here.put(NAMES[3], BODIES[3][:-1])
+        cut, _proved = compare(db, Forgetful(here.folder), depth, before=0)
+    assert (whole.missing, whole.corrupt, whole.read) == ([], [], len(NAMES) if depth is ALL else 1)
+    assert (cut.missing, cut.corrupt) == ([], [NAMES[3]])
+
+
+def test_a_bucket_that_gives_no_object_is_not_asked_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    bucket = FilestoreBucket("b", "p", {"endpoint_url": "http://127.0.0.1:9", "access_key": "a", "secret_key": "b"})
+    monkeypatch.setattr(bucket, "_digest", lambda name: (asked.append(name) or name, None))
+    with pytest.raises(S3Error, match="32 objects in a row could not be read"):
+        list(bucket.digests([str(number) for number in range(5000)]))
+    assert len(asked) < 200
+
+
 class Unreadable(Folder):
     """A directory on a disk that does not give its bytes."""
 
@@ -365,3 +393,15 @@ def test_options_that_do_not_fit(here: Here) -> None:
     assert "state" in here.task(depth="checksums")["msg"]
     assert "sample is 0 per cent" in here.task(sample=0)["msg"]
     assert "/nonexistent is no directory" in here.task(depth="full", state="/nonexistent/memory")["msg"]
+
+
+def test_a_tenant_that_sees_anothers_files_is_found(cluster: dict[str, Any], tmp_path: Path, site: Site) -> None:
+    """In the lab one identity reads the whole bucket of attachments, and nothing of the other buckets."""
+    there = There(cluster, tmp_path / f"{DB}-{tmp_path.name}", site)
+    there.admin.put_object(Bucket="filestore", Key=f"{DB}-other/here", Body=b"theirs")
+    backups = {"bucket": "backups", "prefix": "pgbackrest/shared", "object": "backup/shared/backup.info"}
+    assert there.look(others=[backups])[0] == set()
+    assert there.look(others=[backups, {"bucket": "filestore", "prefix": f"{DB}-other", "object": "here"}])[0] == {"SEGREGATION"}
+    found = there.task(others=[{"bucket": "filestore", "prefix": there.prefix, "object": "here"}])
+    assert found["failed"]
+    assert "this tenant's own" in found["msg"]

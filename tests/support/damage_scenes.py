@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import random
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._backup_gate import Limits
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._barman import judge_barman
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._basebackups import judge_basebackups
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import judge
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal_window import judge_wal
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._dumps import Order, judge_dumps, take
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, Store, compare
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import Folder as DumpFolder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import Objects
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder as FilestoreFolder
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest_repository import Folder
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
@@ -29,6 +36,10 @@ from tests.support.barman import Barman
 from tests.support.basebackups import BaseBackups
 from tests.support.codecs_of_backups import DAMAGED, decoded
 from tests.support.pgbackrest import Repository
+from tests.support.small_cluster import SmallCluster
+
+if TYPE_CHECKING:
+    import psycopg
 
 Judged = tuple[list[Check], Proved]
 DAY_S, ROUNDS = 86_400, 50
@@ -39,15 +50,40 @@ WITHOUT_CHECKSUM = {
     "pgbackrest backup.history/*": "manifests of expired backups, for people",
     "barman backup.info": "what Barman tells of a backup: its beginning is held against the manifest, which has a checksum",
     "barman xlog.db": "Barman's list of WAL: only that it names what is there can be asked",
+    "filestore names that are no hash": "neither name nor database tells what is in them: FILESTORE_UNPROVABLE, so that it does not pass",
+    "filestore files that nobody names": "orphaned: no restore needs them",
+    "bucket older versions": "which ones there were nobody tells; those that a restore point of a change names are proved with it",
     "basebackup postgresql.auto.conf": "written by pg_basebackup after the server has told what there is",
     "basebackup pg_wal/archive_status": "notes of the archiver, which a restore does not read",
 }
 
 
 class Scene(ABC):
-    """``files`` are what may be damaged."""
+    """``files`` are what may be damaged: files of this machine, where a scene does not say otherwise."""
 
     files: list[Path]
+
+    def read(self, path: Path) -> bytes:
+        return path.read_bytes()
+
+    @contextmanager
+    def damaged(self, path: Path, data: bytes | None) -> Iterator[None]:
+        """A file with another content, or without it; after the block it is as before."""
+        before = path.read_bytes() if path.exists() else None
+        path.unlink(missing_ok=True)  # a new file, as whatever writes or restores one makes it
+        if data is not None:
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(data)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            if before is not None:
+                path.write_bytes(before)
+
+    def another_name(self, chance: random.Random, path: Path) -> Path | None:
+        """Under which a copy of a file would mean something."""
+        return None
 
     @abstractmethod
     def judge(self, memory: Proved) -> Judged: ...
@@ -120,9 +156,7 @@ class BasebackupScene(Scene):
         return checks, found["proved"]
 
     def is_harmless(self, path: Path, data: bytes | None) -> bool:
-        from tests.faults.repository_damage import damaged
-
-        with damaged(path, data):
+        with self.damaged(path, data):
             return self.made.verified(self.made.location / path.relative_to(self.made.location).parts[0])
 
 
@@ -180,8 +214,14 @@ def of_barman(home: Path) -> Iterator[Scene]:
 class DumpScene(Scene):
     """Nothing in a dump or its manifest may be another."""
 
+    store: DumpFolder | Objects
+
     def __init__(self, store: DumpFolder) -> None:
         self.store, self.files = store, files_below(store.path)
+
+    def another_name(self, chance: random.Random, path: Path) -> Path:
+        """As if it were a dump of another night."""
+        return path.with_name(f"postgres-202001{chance.randrange(1, 29):02}T000000Z{''.join(path.suffixes)}")
 
     def judge(self, memory: Proved) -> Judged:
         checks, found = judge_dumps(self.store, "postgres", limits(memory), now=now() + LATER)
@@ -192,22 +232,83 @@ class DumpScene(Scene):
         return False
 
 
+def take_dumps(home: Path, store: DumpFolder | Objects) -> None:
+    """Three nights' dumps of a cluster that is up."""
+    began = now()
+    for second in range(3):
+        at = began - dt.timedelta(seconds=10 - second)
+        take(Order(Server(str(home), 5432, "postgres", None), "postgres", store), now=lambda at=at: at, check=False)
+
+
 @contextmanager
 def of_tenant_dump(home: Path) -> Iterator[Scene]:
     made = BaseBackups(home)
     try:
         made.make()
         store = DumpFolder(made.location)
-        began = now()
-        for second in range(3):
-            at = began - dt.timedelta(seconds=10 - second)
-            take(Order(Server(str(home), 5432, "postgres", None), "postgres", store), now=lambda at=at: at, check=False)
+        take_dumps(home, store)
     finally:
         made.stop()
     yield DumpScene(store)
 
 
-SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
+class FilestoreScene(Scene):
+    """What attachments name, as a database in use tells."""
+
+    def __init__(self, database: psycopg.Connection[Any], store: Store, files: list[Path]) -> None:
+        self.database, self.store, self.files = database, store, files
+
+    def judge(self, memory: Proved) -> Judged:
+        found, proved = compare(self.database, self.store, Depth(memory, ROUNDS), before=0)
+        assert proved is not None
+        return filestore.judge(found), proved
+
+    def another_name(self, chance: random.Random, path: Path) -> Path:
+        """As if another attachment had been there."""
+        sha1 = hashlib.sha1(chance.randbytes(8)).hexdigest()
+        return path.parents[1] / sha1[:2] / sha1
+
+    def is_harmless(self, path: Path, _data: bytes | None) -> bool:
+        """What nobody names."""
+        return path not in self.files
+
+
+def bodies_of_attachments() -> dict[str, bytes]:
+    """Contents of many sizes, by the names that Odoo gives them."""
+    chance = random.Random(2026)
+    bodies = [chance.randbytes(size) for size in (1, 7, 300, 4096, 70_000, 1 << 20) for _one in range(6)]
+    return {f"{sha1[:2]}/{sha1}": body for body in bodies if (sha1 := hashlib.sha1(body).hexdigest())}
+
+
+@contextmanager
+def attachments_of(home: Path) -> Iterator[psycopg.Connection[Any]]:
+    """A cluster whose one database names the attachments."""
+    import psycopg
+
+    cluster = SmallCluster(home)
+    try:
+        cluster.initdb()
+        cluster.start()
+        with psycopg.connect(host=str(home), user="postgres", dbname="postgres", autocommit=True) as database:
+            database.execute("CREATE TABLE ir_attachment (store_fname text, file_size int, checksum varchar(40))")
+            rows = [(name, len(body)) for name, body in bodies_of_attachments().items()]
+            database.cursor().executemany("INSERT INTO ir_attachment VALUES (%s, %s)", rows)
+            yield database
+    finally:
+        cluster.stop()
+
+
+@contextmanager
+def of_filestore(home: Path) -> Iterator[Scene]:
+    with attachments_of(home) as database:
+        root = home / "filestore"
+        for name, body in bodies_of_attachments().items():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(body)
+        yield FilestoreScene(database, FilestoreFolder(root), files_below(root))
+
+
+FILE_SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     "pgbackrest lz4 bundled": partial(of_pgbackrest, codec="lz4", bundle=True),
     "pgbackrest gz": partial(of_pgbackrest, codec="gz", bundle=False),
     "pgbackrest zst bundled": partial(of_pgbackrest, codec="zst", bundle=True),
@@ -216,4 +317,5 @@ SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     **{f"basebackup {way}": partial(of_pg_basebackup, way=way) for way in basebackups.WAYS},
     "barman": of_barman,
     "dump": of_tenant_dump,
+    "filestore folder": of_filestore,
 }

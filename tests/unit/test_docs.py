@@ -309,6 +309,7 @@ SOURCES = {
         "_core/wal_window.py": set(),
         "_core/pgbackrest_text.py": set(),
         "_core/stored_files.py": set(),
+        "_core/bucket.py": {"FILESTORE_NOT_VERSIONED", "FILESTORE_EXPIRES", "FILESTORE_RETENTION", "FILESTORE_NOT_LOCKED"},
         "_core/drill.py": {"UTC"},
         "_core/drill_due.py": {"JACM"},
         "_drill.py": set(),
@@ -338,6 +339,14 @@ SOURCES = {
     },
     "filestore.md": {
         "_core/filestore.py": set(),
+        "_core/bucket.py": {
+            "BUCKET_NOT_VERSIONED",
+            "BUCKET_EXPIRES",
+            "BUCKET_RETENTION",
+            "BUCKET_NOT_LOCKED",
+            "BUCKET_NOT_ENCRYPTED",
+            "BUCKET_DELETED",
+        },
         "_io/filestore_folder.py": set(),
         "_io/attachments.py": set(),
     },

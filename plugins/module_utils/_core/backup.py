@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .checks import Check, rfc3339, unknown
@@ -69,6 +69,8 @@ class Stanza:
     backups: tuple[Backup, ...]
     systems: tuple[System, ...]
     archives: tuple[Mapping[str, Any], ...]
+    ciphers: Mapping[int, str] = field(default_factory=dict)
+    """How each repository is encrypted; ``none`` when it is not."""
 
     def newest(self) -> Backup | None:
         return max(self.backups, key=lambda b: (b.stop, b.label), default=None)
@@ -100,6 +102,7 @@ def parse_stanza(document: Any, name: str) -> Stanza:
             backups=tuple(_backup(b) for b in found["backup"]),
             systems=tuple(System(int(d["id"]), int(d["repo-key"]), str(d["system-id"]), str(d["version"])) for d in found["db"]),
             archives=tuple(found["archive"]),
+            ciphers={int(repo["key"]): str(repo.get("cipher", "none")) for repo in found.get("repo", ()) if "key" in repo},
         )
     except (TypeError, KeyError, ValueError, OverflowError, OSError) as exc:
         raise ValueError(f"not the form of pgbackrest info: {type(exc).__name__}: {exc}") from exc

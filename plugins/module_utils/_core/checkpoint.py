@@ -122,6 +122,8 @@ class Version:
     deleted: bool = False
     size: int = 0
     etag: str = ""
+    at: float = 0
+    """When it was written, in seconds since 1970."""
 
 
 def inventory(wanted: Iterable[str], prefix: str, versions: Iterable[Version]) -> tuple[list[dict[str, Any]], list[str]]:

@@ -15,6 +15,8 @@ from typing import Any
 
 PASS, FAIL, UNKNOWN = "pass", "fail", "unknown"
 EVIDENCE_SCHEMA = 1
+NAMED = 5
+"""So many names does a check tell; all are counted."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,16 @@ class Check:
 def unknown(check_id: str, why: str, *, hint: str, code: str = "UNKNOWN") -> Check:
     """A check that could not be carried out, with the reason as what was observed."""
     return Check(check_id, None, why, "an answer", hint, code)
+
+
+def none_of(check_id: str, names: Sequence[str], code: str, hint: str, *, wanted: str = "all") -> Check:
+    """A check of many names, of which those that are not right are given."""
+    seen = f"{len(names)} not: {some(names)}" if names else "all"
+    return Check(check_id, not names, seen, wanted, hint if names else "", code if names else "")
+
+
+def some(names: Sequence[str]) -> str:
+    return ", ".join(names[:NAMED]) + (" and more" if names[NAMED:] else "")
 
 
 def verdict(checks: Iterable[Check]) -> str:

@@ -11,11 +11,11 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .checks import Check, rfc3339
+from .checks import Check, rfc3339, some, unknown
 from .instants import parse_instant
 from .listed import Listed
 from .stored_files import Found, Stored
@@ -125,6 +125,14 @@ def judge_finished(database: str, stored: Mapping[str, Stored], *, now: dt.datet
     ]
     hint = "Remove them when a run of tenant_dump was killed; else find out who took the manifests away."
     return Check("dumps_finished", not late, {"without_manifest": late}, {"without_manifest": []}, hint if late else "", "INCOMPLETE")
+
+
+def without(check: Check, unreadable: Sequence[str]) -> Check:
+    """A check of the catalogue, from which manifests are missing that could not be read: what it lacks may stand in one of them."""
+    if check.ok is not False or not unreadable:
+        return check
+    why = f"{len(unreadable)} manifests could not be read: {some(unreadable)}"
+    return unknown(check.id, why, hint="Mend that, and run it again.", code="TOOL")
 
 
 def noted(dump: Dump, stored: Mapping[str, Stored]) -> Found:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof, proved_lately
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, unknown
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check, none_of, some, unknown
 
 LISTED = 20
 """So many names of each kind are told; all are counted."""
@@ -40,17 +40,6 @@ class Stored(NamedTuple):
     at: float
     deleted: bool = False
     version: str = ""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a bucket keeps what is deleted. ``expires``: rules that remove current objects; ``noncurrent_days``: the shortest life of an
-    old version, None without a rule; ``lock``: the default mode of object lock, None without one."""
-
-    versioned: bool
-    noncurrent_days: int | None = None
-    expires: tuple[str, ...] = ()
-    lock: str | None = None
 
 
 @dataclass
@@ -127,24 +116,24 @@ def judge(found: Found) -> list[Check]:
     """The checks of the files. Orphaned ones cost space and hurt nobody: they are counted only."""
     recover = f" {len(found.deleted)} of them have an older version in the bucket: remove their delete markers." if found.deleted else ""
     checks = [
-        _none(
+        none_of(
             "attachments_present",
             found.missing,
             "FILESTORE_MISSING",
             f"Bring the files back from a backup of the filestore, or remove the attachments that name them.{recover}",
         ),
-        _none("attachments_intact", found.corrupt, "FILESTORE_CORRUPT", "Bring these files back: their bytes are not what was stored."),
+        none_of("attachments_intact", found.corrupt, "FILESTORE_CORRUPT", "Bring these files back: their bytes are not what was stored."),
     ]
     if found.unsafe:
-        checks.append(_none("attachments_inside", found.unsafe, "FILESTORE_UNSAFE", "Somebody wrote these names; find out who."))
+        checks.append(none_of("attachments_inside", found.unsafe, "FILESTORE_UNSAFE", "Somebody wrote these names; find out who."))
     if not found.named:
         why = "the database names no file at all"
         checks.append(unknown("attachments_named", why, hint="Check database and tenant.", code="FILESTORE_EMPTY"))
     if found.unreadable:
-        why = f"{len(found.unreadable)} files could not be read: {_some(found.unreadable)}"
+        why = f"{len(found.unreadable)} files could not be read: {some(found.unreadable)}"
         checks.append(unknown("attachments_read", why, hint="Mend that, and run it again.", code="FILESTORE_UNREADABLE"))
     if found.unprovable:
-        why = f"neither name nor database tells the hash of {len(found.unprovable)} files: {_some(found.unprovable)}"
+        why = f"neither name nor database tells the hash of {len(found.unprovable)} files: {some(found.unprovable)}"
         checks.append(unknown("attachments_hashed", why, hint="Have Odoo store these attachments anew.", code="FILESTORE_UNPROVABLE"))
     return checks
 
@@ -155,38 +144,8 @@ def judge_age(last: Proof | None, *, now: dt.datetime, max_age_s: int) -> Check:
     return proved_lately(last, now=now, max_age_s=max_age_s, hint="Run the playbook backup_verify for this tenant.", **told)
 
 
-def judge_settings(settings: Settings, *, retention_days: int | None, lock: str | None) -> list[Check]:
-    """The checks of a bucket: what is deleted must stay for as long as a backup may need it."""
-    checks = [
-        Check("bucket_versioned", settings.versioned, settings.versioned, True, "Switch versioning on.", "FILESTORE_NOT_VERSIONED"),
-        _none(
-            "bucket_expires_nothing", list(settings.expires), "FILESTORE_EXPIRES", "Remove these lifecycle rules: attachments never expire."
-        ),
-    ]
-    if retention_days is not None:
-        days = settings.noncurrent_days
-        kept = days is None or days >= retention_days
-        seen = "for ever" if days is None else f"{days} days"
-        hint = "Let the lifecycle rule keep old versions for longer."
-        checks.append(Check("bucket_keeps_versions", kept, seen, f">= {retention_days} days", hint, "FILESTORE_RETENTION"))
-    if lock is not None:
-        locked = settings.lock == lock or (settings.lock, lock) == ("compliance", "governance")
-        hint = "Set the bucket's default retention."
-        checks.append(Check("bucket_locked", locked, settings.lock or "no object lock", lock, hint, "FILESTORE_NOT_LOCKED"))
-    return checks
-
-
 def told(found: Found) -> dict[str, Any]:
     """What the gate returns besides: every kind counted, and the first names of each."""
     kinds = ("missing", "deleted", "corrupt", "unreadable", "unprovable", "unsafe", "orphaned")
     counts: dict[str, Any] = {name: getattr(found, name) for name in ("named", "stored", "bytes", "read", "remembered", "orphaned_bytes")}
     return {**counts, **{kind: {"count": len(getattr(found, kind)), "names": getattr(found, kind)[:LISTED]} for kind in kinds}}
-
-
-def _none(check_id: str, names: Sequence[str], code: str, hint: str) -> Check:
-    seen = f"{len(names)} not: {_some(names)}" if names else "all"
-    return Check(check_id, not names, seen, "all", hint if names else "", code if names else "")
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (" and more" if names[5:] else "")

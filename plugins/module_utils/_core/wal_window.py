@@ -19,12 +19,37 @@ _ORPHAN = "Put the history file of that timeline back into the archive, or take 
 
 
 @dataclass(frozen=True)
+class Lacking:
+    """What an archive does not have and should."""
+
+    archive: Archive
+    gaps: tuple[Gap, ...]
+    size: int
+    newest: Segment | None
+
+    def lacks(self, name: str, *, at: float) -> bool:
+        """Whether a segment that is not there any more, and was written ``at``, is needed: it lies in a gap, or came after the newest
+        one that is left. What is older than that and has a higher number is of a server that used the archive before."""
+        try:
+            segment = parse_segment(name, self.size)
+        except ValueError:
+            return False
+        if name in self.archive.stored:
+            return False
+        end = self.newest
+        if end and segment.timeline == end.timeline and segment.number > end.number:
+            return at >= self.archive.stored[end.name(self.size)]
+        return any(gap.timeline == segment.timeline and gap.first <= segment.number <= gap.last for gap in self.gaps)
+
+
+@dataclass(frozen=True)
 class WalResult:
     """The checks, the reachable window, and what was seen, for the result."""
 
     checks: list[Check]
     window: dict[str, str | None]
     seen: dict[str, Any]
+    lacking: Lacking | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +125,7 @@ def _judge(
         "gaps": [gap.document(size) for gap in found[:20]],
         "missing": sum(gap.last - gap.first + 1 for gap in found),
     }
-    return WalResult(checks, window, seen)
+    return WalResult(checks, window, seen, Lacking(archive, tuple(found), size, end))
 
 
 def _missing(tracks: Sequence[_Track], archive: Archive, *, size: int, whole_window: bool) -> list[Gap]:

@@ -51,6 +51,11 @@ class Folder:
     def __str__(self) -> str:
         return str(self.path)
 
+    @property
+    def where(self) -> tuple[str, str] | None:
+        """Bucket and prefix, where it is one."""
+        return None
+
     def listing(self) -> dict[str, Stored]:
         with self._told("read"):
             return {name: Stored(seen.st_size, f"{seen.st_mtime_ns} {seen.st_ino}") for name, seen in files_below(str(self.path))}
@@ -117,6 +122,11 @@ class Objects:
 
     def __str__(self) -> str:
         return f"s3://{self.bucket.name}/{self.prefix}".rstrip("/")
+
+    @property
+    def where(self) -> tuple[str, str] | None:
+        """Bucket and prefix."""
+        return self.bucket.name, self.prefix
 
     def listing(self) -> dict[str, Stored]:
         return {

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, odoo_ops
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A filestore in a bucket: what is there, the SHA-1 of each object, and how the bucket keeps what is deleted."""
+"""A filestore in a bucket: what is there, and the SHA-1 of each object."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from .._core.filestore import Settings, Stored
-from .s3 import NOT_FOUND, Bucket, S3Error
+from .._core.filestore import Stored
+from .bucket_promises import KeptBucket, below
+from .s3 import S3Error
 from .side_by_side import side_by_side
 
 AT_ONCE = 8
-_UNSET = ("NoSuchLifecycleConfiguration", "ObjectLockConfigurationNotFoundError", NOT_FOUND)
+GIVE_UP = 32
+"""After so many objects in a row that could not be read the rest cannot be read either, and each would take several attempts."""
 
 
-class FilestoreBucket(Bucket):
+class FilestoreBucket(KeptBucket):
     """One prefix of a bucket that Odoo uses as the filestore of one database."""
 
     def __init__(self, name: str, prefix: str, options: dict[str, Any]) -> None:
         super().__init__(name, options)
-        self._prefix = f"{prefix.strip('/')}/"
+        self._prefix = below(prefix)
 
     def listing(self) -> dict[str, Stored]:
         """The current objects, and the delete markers that hide one."""
@@ -40,9 +42,16 @@ class FilestoreBucket(Bucket):
         return self.size(self._prefix + name) is not None
 
     def digests(self, names: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-        """The SHA-1 of each object, in the order of the names; None for one that could not be read to its end."""
+        """The SHA-1 of each object, in the order of the names; None for one that could not be read to its end. S3Error when none can."""
+        failed = 0
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            yield from side_by_side(pool, self._digest, names, at_once=AT_ONCE * 4)
+            for name, sha1 in side_by_side(pool, self._digest, names, at_once=AT_ONCE * 4):
+                failed = 0 if sha1 else failed + 1
+                if failed == GIVE_UP:
+                    raise S3Error(
+                        f"{self}: {GIVE_UP} objects in a row could not be read, the last was {name}", "See the object store's log."
+                    )
+                yield name, sha1
 
     def _digest(self, name: str) -> tuple[str, str | None]:
         found = hashlib.sha1(usedforsecurity=False)
@@ -52,34 +61,3 @@ class FilestoreBucket(Bucket):
         except S3Error:
             return name, None
         return name, found.hexdigest()
-
-    def settings(self) -> Settings:
-        versioning = self._asked("get_bucket_versioning", "its versioning").get("Status") == "Enabled"
-        rules = [
-            rule
-            for rule in self._asked("get_bucket_lifecycle_configuration", "its lifecycle").get("Rules", [])
-            if rule.get("Status") == "Enabled" and self._prefix.startswith(_of(rule)[: len(self._prefix)])
-        ]
-        days = [rule["NoncurrentVersionExpiration"].get("NoncurrentDays", 0) for rule in rules if "NoncurrentVersionExpiration" in rule]
-        ends = tuple(str(rule.get("ID") or _of(rule) or "all") for rule in rules if {"Days", "Date"} & set(rule.get("Expiration", {})))
-        retention = self._asked("get_object_lock_configuration", "its object lock").get("ObjectLockConfiguration", {}).get("Rule", {})
-        mode = retention.get("DefaultRetention", {}).get("Mode")
-        return Settings(versioning, min(days, default=None), ends, mode.lower() if mode else None)
-
-    def _asked(self, call: str, what: str) -> dict[str, Any]:
-        """What the bucket answers; nothing where that was never set."""
-        from botocore.exceptions import ClientError
-
-        with self._told(f"reading {what}"):
-            try:
-                return dict(getattr(self._client, call)(Bucket=self.name))
-            except ClientError as exc:
-                if exc.response.get("Error", {}).get("Code") in _UNSET:
-                    return {}
-                raise
-
-
-def _of(rule: dict[str, Any]) -> str:
-    """The prefix that a lifecycle rule is for."""
-    chosen = rule.get("Filter") or {}
-    return str(chosen.get("Prefix") or (chosen.get("And") or {}).get("Prefix") or rule.get("Prefix") or "")

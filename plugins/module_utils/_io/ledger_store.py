@@ -34,6 +34,11 @@ READERS = 8
 __all__ = ["LeaseHeld", "Ledger", "LedgerError", "Record"]
 
 
+REFUSALS = 5
+"""So often may a write be refused over a head that nobody has changed."""
+_TAGS = "The store's tags (ETag) do not tell what is stored, or something between changes them: mend that, or use a folder."
+
+
 @dataclass(frozen=True)
 class Record:
     """The stored bytes of one change, of one moment, and what they prove."""
@@ -123,9 +128,13 @@ class Ledger(LeaseStore):
             )
         except ValueError as exc:
             raise LedgerError(f"ledger {self.store.name}: {exc}.") from exc
-        signer = self.signing_key(at)
+        signer, before, same = self.signing_key(at), None, 0
         for attempt in range(ATTEMPTS):
             head, stored = self._head(change)
+            same = same + 1 if stored is not None and before == stored.data else 0
+            if same == REFUSALS:
+                raise LedgerError(f"ledger {self.store.name}: {event} of {change} is refused although nobody was first. {_TAGS}")
+            before = stored.data if stored else None
             if head is not None:
                 self._signs_after(head, signer)
                 self._file(change, head)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.object_store import Stored, StoreError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import S3Error, client
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import MALFORMED, S3Error, client
 
 REFUSED = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
 MISSING = frozenset({"NoSuchKey", "404", "NotFound"})
@@ -100,10 +100,11 @@ class S3Store:
     def _told(self, verb: str, key: str) -> Iterator[None]:
         from boto3.exceptions import Boto3Error
         from botocore.exceptions import BotoCoreError, ClientError
+        from urllib3.exceptions import HTTPError
 
         try:
             yield
-        except (ClientError, BotoCoreError, Boto3Error) as exc:
+        except (ClientError, BotoCoreError, Boto3Error, HTTPError, *MALFORMED) as exc:
             raise StoreError(
                 f"ledger {self.name} at {self._endpoint}: cannot {verb} {key}: {_why(exc)}. "
                 "Check endpoint_url, ca_bundle, the keys and what they may do in this bucket"

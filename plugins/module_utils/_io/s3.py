@@ -136,6 +136,7 @@ class Bucket:
                         False,
                         int(found["Size"]),
                         str(found.get("ETag", "")).strip('"'),
+                        found["LastModified"].timestamp(),
                     )
                 for found in page.get("DeleteMarkers", []):
                     yield Version(found["Key"], str(found["VersionId"]), found["IsLatest"], True)
@@ -159,6 +160,9 @@ class Bucket:
             raise self._refused(doing, exc.response) from None
         except (BotoCoreError, Boto3Error, HTTPError) as exc:
             raise S3Error(f"{self}: {doing}: {_plain(hide(str(exc), self._secrets))}", _hint(exc), code="S3_UNREACHABLE") from None
+        except MALFORMED as exc:
+            why = f"the answer is not understood ({type(exc).__name__}: {_plain(hide(str(exc), self._secrets))})"
+            raise S3Error(f"{self}: {doing}: {why}", _hint(exc), code="S3_UNREACHABLE") from None
 
     def _refused(self, doing: str, response: Mapping[str, Any]) -> S3Error:
         error = response.get("Error", {})
@@ -169,6 +173,8 @@ class Bucket:
         return S3Error(f"{self}: {doing}: {said}", hint, code=name)
 
 
+MALFORMED = (KeyError, TypeError, ValueError, AttributeError)
+"""What is raised, here or in boto3, over an answer in which something is missing."""
 _ABSENT = ("NoSuchKey", "NoSuchVersion", "404")
 _REFUSALS = {
     "NoSuchBucket": "Create the bucket, or correct its name.",

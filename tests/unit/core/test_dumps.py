@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dumps import DUMP, MANIFEST, Dump
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.listed import catalogue
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import Stored
@@ -109,3 +110,15 @@ def test_what_killed_runs_left_of_this_database() -> None:
     ours = [dump(database="acme.com").label + suffix + dumps.UNFINISHED for suffix in (DUMP, MANIFEST)]
     others = [dump(database="acme").file + dumps.UNFINISHED, dump(database="acme.com").file, "acme.com.part"]
     assert dumps.unfinished([*others, *ours], "acme.com") == sorted(ours)
+
+
+@pytest.mark.parametrize(
+    ("ok", "unreadable", "wanted"),
+    [
+        pytest.param(False, [], False, id="all-was-read"),
+        pytest.param(False, ["acme-20261205T010000Z.manifest.json"], None, id="what-it-lacks-may-be-in-one-that-was-not"),
+        pytest.param(True, ["acme-20261205T010000Z.manifest.json"], True, id="it-lacks-nothing"),
+    ],
+)
+def test_a_catalogue_that_could_not_be_read_whole_fails_nothing(ok: bool, unreadable: list[str], wanted: bool | None) -> None:
+    assert dumps.without(Check("retention_full", ok, 2, ">= 3", "", "RETENTION"), unreadable).ok is wanted

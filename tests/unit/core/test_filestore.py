@@ -8,7 +8,7 @@ import hashlib
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import checks, filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.backup import Proof
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.filestore import Found, Named, Settings, Stored
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.filestore import Found, Named, Stored
 
 NOW = dt.datetime(2026, 12, 5, 19, tzinfo=dt.timezone.utc)
 SHA = [hashlib.sha1(str(n).encode()).hexdigest() for n in range(6)]
@@ -103,25 +103,6 @@ def test_judged(found: Found, verdict: str, code: str) -> None:
 def test_deleted_ones_can_be_had_again() -> None:
     (check, *_others) = filestore.judge(Found(named=2, missing=["a", "b"], deleted=["b"]))
     assert "1 of them have an older version" in check.hint
-
-
-@pytest.mark.parametrize(
-    ("settings", "days", "lock", "code"),
-    [
-        pytest.param(Settings(versioned=True), 30, None, "", id="kept-for-ever"),
-        pytest.param(Settings(versioned=True, noncurrent_days=30), 30, None, "", id="just-long-enough"),
-        pytest.param(Settings(versioned=True, noncurrent_days=29), 30, None, "FILESTORE_RETENTION", id="a-day-short"),
-        pytest.param(Settings(versioned=True, noncurrent_days=1), None, None, "", id="no-retention-asked"),
-        pytest.param(Settings(versioned=False), None, None, "FILESTORE_NOT_VERSIONED", id="not-versioned"),
-        pytest.param(Settings(versioned=True, expires=("all",)), None, None, "FILESTORE_EXPIRES", id="expires"),
-        pytest.param(Settings(versioned=True, lock="compliance"), None, "governance", "", id="more-than-asked"),
-        pytest.param(Settings(versioned=True, lock="governance"), None, "compliance", "FILESTORE_NOT_LOCKED", id="less-than-asked"),
-        pytest.param(Settings(versioned=True), None, "governance", "FILESTORE_NOT_LOCKED", id="no-lock"),
-    ],
-)
-def test_settings_of_a_bucket(settings: Settings, days: int | None, lock: str | None, code: str) -> None:
-    judged = filestore.judge_settings(settings, retention_days=days, lock=lock)
-    assert [check.code for check in judged if not check.ok] == ([code] if code else [])
 
 
 @pytest.mark.parametrize(
