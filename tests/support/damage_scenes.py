@@ -193,7 +193,7 @@ class DumpScene(Scene):
 
 
 @contextmanager
-def of_tenant_dump(home: Path) -> Iterator[Scene]:
+def of_tenant_dump(home: Path, jobs: int | None) -> Iterator[Scene]:
     made = BaseBackups(home)
     try:
         made.make()
@@ -201,7 +201,7 @@ def of_tenant_dump(home: Path) -> Iterator[Scene]:
         began = now()
         for second in range(3):
             at = began - dt.timedelta(seconds=10 - second)
-            take(Order(Server(str(home), 5432, "postgres", None), "postgres", store), now=lambda at=at: at, check=False)
+            take(Order(Server(str(home), 5432, "postgres", None), "postgres", store, jobs=jobs), now=lambda at=at: at, check=False)
     finally:
         made.stop()
     yield DumpScene(store)
@@ -215,5 +215,6 @@ SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     "pgbackrest none": partial(of_pgbackrest, codec="none", bundle=False),
     **{f"basebackup {way}": partial(of_pg_basebackup, way=way) for way in basebackups.WAYS},
     "barman": of_barman,
-    "dump": of_tenant_dump,
+    "dump": partial(of_tenant_dump, jobs=None),
+    "dump directory": partial(of_tenant_dump, jobs=2),
 }
