@@ -10,9 +10,34 @@ class ModuleDocFragment:
 options:
   state:
     description:
-      - The file in which is remembered what was proved, on the machine that this task runs on. Its directory has to be there.
-      - One that is damaged or of something else is not believed, with a warning, and everything is read again.
-    type: path
+      - Where is remembered what was proved. A file on the machine that this task runs on, whose directory has to be there, or an object,
+        C(s3://bucket/prefix/name), which O(state_s3) tells how to reach; so a job remembers that has no disk of its own.
+      - What is damaged, of something else, or of another version of the collection is not believed, with a warning, and everything is
+        read again.
+      - Of two runs at once the one that ends later does not remember what it has proved in a bucket, with a warning. The bucket has to
+        honour the conditions C(If-Match) and C(If-None-Match) of a put; this is tried.
+    type: str
+  state_s3:
+    description: How to reach the bucket that O(state) names.
+    type: dict
+    default: {}
+    suboptions:
+      endpoint_url:
+        description: Address of the object store. The default is that of AWS.
+        type: str
+      access_key:
+        description: Identity that may read and write the object.
+        type: str
+      secret_key:
+        description: Secret of the access key.
+        type: str
+      region:
+        description: Region that requests are signed for.
+        type: str
+        default: us-east-1
+      ca_bundle:
+        description: File of the certificate authority that the object store's certificate comes from.
+        type: path
   sample:
     description:
       - How many per cent of what was proved are read again with O(depth=checksums), other ones in each run, because a disk can lose

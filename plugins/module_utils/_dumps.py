@@ -9,23 +9,26 @@ import hashlib
 import io
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any, Union
 
 from ._backup_gate import Limits, judge_listed
 from ._checkpoint import unaltered
 from ._core import dumps as core
 from ._core.checks import Check, rfc3339
-from ._core.dumps import Dump
+from ._core.dumps import Dump, File, Told
 from ._core.errors import ChangeError
 from ._core.listed import catalogue
 from ._core.proved import fact_of
 from ._core.stored_files import Found, Stored, judge
 from ._core.wal_window import NO_WINDOW
 from ._io import pg_dump, postgres
+from ._io.dump_files import read_file
 from ._io.dump_store import Folder, Objects
 from ._io.postgres import Server, connect
 from ._io.side_by_side import side_by_side
@@ -38,33 +41,39 @@ Store = Union[Folder, Objects]  # noqa: UP007 - an alias is evaluated, and hosts
 # -- taking ------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True)
 class Order:
-    """What to dump, whereto, and how many finished dumps to keep; 0: all."""
+    """What to dump, whereto, and how many finished dumps to keep; 0: all.
+
+    With ``jobs`` in directory format, by so many processes, which takes a directory, ``scratch``, where ``store`` is none.
+    """
 
     server: Server
     database: str
     store: Store
     keep: int = 0
     pg_bin: str | None = None
+    jobs: int | None = None
+    scratch: Folder | None = None
 
 
 def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[str, Any]:
     """A dump that was read back to its end, then its manifest, then the removal of what is too many."""
     store, database = order.store, order.database
-    with connect(order.server, database, read_only=True) as tenant:
-        tools = pg_dump.find_bin(order.pg_bin, postgres.server_major(tenant))
-        listed = store.listing()
-        if check:
-            names = [*listed, core.label_of(database, now()) + core.MANIFEST]
-            return {"changed": True, "dump": None, "removed": _too_many(order, names)}
-        began = now()
-        name = core.label_of(database, began) + core.DUMP
-        if name in listed:
-            raise ChangeError(f"{store} has {name} already: another run took it this second. Run it again.", code="BUSY")
-        told = (database, postgres.system_id(tenant), str(postgres.server_major(tenant)), began)
-        with postgres.snapshot(tenant) as snapshot, pg_dump.Dump(tools, order.server, database, snapshot=snapshot) as stream:
-            size, sha256 = store.write(name, stream)
-    pg_dump.read_whole(tools, unaltered(store.chunks(name), name, sha256), name, timeout_s=order.server.timeout_s)
-    taken = Dump(*told, now(), size, sha256)
+    with ExitStack() as until_done:
+        with connect(order.server, database, read_only=True) as tenant:
+            tools = pg_dump.find_bin(order.pg_bin, postgres.server_major(tenant))
+            listed = store.listing()
+            if check:
+                names = [*listed, core.label_of(database, now()) + core.MANIFEST]
+                return {"changed": True, "dump": None, "removed": _too_many(order, names)}
+            began = now()
+            label = core.label_of(database, began)
+            if core.is_taken(listed, label):
+                raise ChangeError(f"{store} has a dump {label} already: another run took it this second. Run it again.", code="BUSY")
+            told = (database, postgres.system_id(tenant), str(postgres.server_major(tenant)), began)
+            making = _OneFile(order, tools, label) if order.jobs is None else _Directory(order, tools, label, until_done)
+            with postgres.snapshot(tenant) as snapshot:
+                making.write(snapshot)
+        taken = making.proved(lambda: (*told, now()))
     _finish(store, taken.label + core.MANIFEST, core.write_manifest(taken))
     removed = _too_many(order, store.listing())
     if isinstance(store, Folder):
@@ -80,10 +89,71 @@ def _finish(store: Store, name: str, manifest: bytes) -> None:
         raise ChangeError(f"{store} has another {name} than was written. Look at the storage, and take it again.", code="CHECKSUM")
 
 
+class _OneFile:
+    """A dump in custom format: a stream from pg_dump to its place."""
+
+    def __init__(self, order: Order, tools: Path, label: str) -> None:
+        self._order, self._tools, self._name = order, tools, label + core.DUMP
+        self._size, self._sha256 = 0, ""
+
+    def write(self, snapshot: str) -> None:
+        order = self._order
+        with pg_dump.Dump(self._tools, order.server, order.database, snapshot=snapshot) as stream:
+            self._size, self._sha256 = order.store.write(self._name, stream)
+
+    def proved(self, told: Callable[[], Told]) -> Dump:
+        chunks = unaltered(self._order.store.chunks(self._name), self._name, self._sha256)
+        pg_dump.read_whole(self._tools, chunks, self._name, timeout_s=self._order.server.timeout_s)
+        return Dump(*told(), self._size, self._sha256)
+
+
+class _Directory:
+    """A dump in directory format. It is made and read back beside its place, or in scratch, and then put there."""
+
+    def __init__(self, order: Order, tools: Path, label: str, until_done: ExitStack) -> None:
+        self._order, self._tools, self._name = order, tools, label + core.DIRECTORY
+        self._home = _home(order)
+        for left in core.unfinished(self._home.abandoned(), order.database) if order.scratch else ():
+            self._home.remove(left)
+        self._place = until_done.enter_context(self._home.directory(self._name))
+
+    def write(self, snapshot: str) -> None:
+        order = self._order
+        pg_dump.dump_directory(self._tools, order.server, order.database, self._place, snapshot=snapshot, jobs=order.jobs or 1)
+
+    def proved(self, told: Callable[[], Told]) -> Dump:
+        part, store = self._place[0], self._order.store
+        pg_dump.read_directory(self._tools, part, self._name, timeout_s=self._order.server.timeout_s)
+        files = [File(f"{self._name}/{path.name}", *read_file(path)) for path in sorted(part.iterdir())]
+        if store is self._home:
+            self._home.settle(self._name)
+            return core.of_directory(files, told())
+        for file in files:
+            with (part / file.name.rpartition("/")[2]).open("rb") as stream:
+                store.write(file.name, stream)
+            for _chunk in unaltered(store.chunks(file.name), file.name, file.sha256):
+                pass
+        return core.of_directory(files, told())
+
+
+def _home(order: Order) -> Folder:
+    home = order.scratch or order.store
+    assert isinstance(home, Folder)  # the module sees to that
+    return home
+
+
 def document(dump: Dump) -> dict[str, Any]:
     """What is returned of a dump."""
-    times = {"began": rfc3339(dump.began), "ended": rfc3339(dump.ended)}
-    return {"label": dump.label, "file": dump.file, **times, "size_bytes": dump.size, "sha256": dump.sha256, "version": dump.version}
+    return {
+        "label": dump.label,
+        "file": dump.file,
+        "files": len(dump.parts),
+        "began": rfc3339(dump.began),
+        "ended": rfc3339(dump.ended),
+        "size_bytes": dump.size,
+        "sha256": dump.sha256,
+        "version": dump.version,
+    }
 
 
 def _too_many(order: Order, names: Iterable[str]) -> list[str]:
@@ -106,7 +176,7 @@ def _judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetim
     papers, dumps = _manifests(store, database, stored)
     seen = [core.noted(dump, stored) for dump in dumps]
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers, *seen])
-    whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short)}
+    whole = {dump.label for dump, found in zip(dumps, seen, strict=True) if not (found.missing or found.short or found.extra)}
     checks, found = judge_listed(catalogue(f"{database} at {store}", list(map(core.listed, dumps))), whole, limits, now=now)
     checks = [core.without(check, papers.unreadable) for check in checks]
     checks.append(core.judge_finished(database, stored, now=now))
@@ -143,30 +213,35 @@ def _manifests(store: Store, database: str, stored: dict[str, Stored]) -> tuple[
 
 
 def _read(store: Store, dumps: list[Dump], stored: dict[str, Stored], reading: Reading) -> None:
-    """Reads what was not proved yet, and a part of the rest, a dump for each processor at a time."""
-    parts, due = {part.name: part for part in reading.parts}, []
-    for dump in dumps:
-        part = parts[f"dump_{dump.label}"]
-        if part.missing or part.short:
+    """Reads what was not proved yet, and a part of the rest, a file for each processor at a time."""
+    due = [one for dump in dumps for one in _due(dump, stored, reading)]
+    workers = len(os.sched_getaffinity(0))
+    with ThreadPoolExecutor(workers) as pool:
+        hashes = side_by_side(pool, partial(_sha256, store, reading.until), [file.name for file, _fact, _part in due], at_once=workers)
+        for (file, fact, part), seen in zip(due, hashes, strict=True):
+            if seen is None:
+                part.unreadable.append(file.name)
+                continue
+            part.read += 1
+            part.read_bytes += file.size
+            if seen == file.sha256:
+                reading.facts.add(fact)
+            else:
+                part.corrupt.append(file.name)
+
+
+def _due(dump: Dump, stored: dict[str, Stored], reading: Reading) -> Iterator[tuple[File, int, Found]]:
+    """The files of a dump that have to be read. What the listing has shown to be wrong has not."""
+    part = next(part for part in reading.parts if part.name == f"dump_{dump.label}")
+    for file in dump.parts:
+        if file.name in part.missing or file.name in part.short:
             continue
-        fact = fact_of(dump.file, *stored[dump.file], dump.sha256)
+        fact = fact_of(file.name, *stored[file.name], file.sha256)
         if reading.memory and not reading.memory.is_due(fact, rounds=reading.rounds):
             reading.facts.add(fact)
             part.remembered += 1
         else:
-            due.append((dump, fact, part))
-    workers = len(os.sched_getaffinity(0))
-    with ThreadPoolExecutor(workers) as pool:
-        hashes = side_by_side(pool, partial(_sha256, store, reading.until), [dump.file for dump, _fact, _part in due], at_once=workers)
-        for (dump, fact, part), seen in zip(due, hashes, strict=True):
-            if seen is None:
-                part.unreadable.append(dump.file)
-                continue
-            part.read, part.read_bytes = 1, dump.size
-            if seen == dump.sha256:
-                reading.facts.add(fact)
-            else:
-                part.corrupt.append(dump.file)
+            yield file, fact, part
 
 
 def _sha256(store: Store, until: float, name: str) -> str | None:

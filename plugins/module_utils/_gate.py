@@ -72,7 +72,7 @@ def refuse_leaks(spec: Mapping[str, Any]) -> None:
 
 def end(module: AnsibleModule, result: Mapping[str, Any]) -> NoReturn:
     """Ends a module with its result, in which no form of a secret is left: Ansible itself looks for the plain one."""
-    told = hide(dict(result), [*module.no_log_values, *secrets_of_environment()])
+    told = hide(dict(result), _secrets(module))
     if told.pop("failed", False):
         module.fail_json(**told)
     module.exit_json(**told)
@@ -85,5 +85,9 @@ def run_module(module: AnsibleModule, perform: Callable[[dict[str, Any], bool], 
     except ChangeError as exc:
         result = {"failed": True, "msg": str(exc), **exc.facts}
     for text in result.pop("warnings", ()):
-        module.warn(text)
+        module.warn(hide(text, _secrets(module)))
     end(module, result)
+
+
+def _secrets(module: AnsibleModule) -> list[str]:
+    return [*module.no_log_values, *secrets_of_environment()]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 
 from ._core.backup import Stanza
+from ._core.facts import Gathered
 from ._core.pgbackrest_content import Wanted, to_read
 from ._core.pgbackrest_info import DamagedError, Manifest, manifest_of, read_info, segment_piece
 from ._core.proved import Proved
@@ -28,8 +29,8 @@ class Reading:
     until: float = math.inf
     """On the monotonic clock. What was proved by then is remembered, so that the next run goes on."""
     parts: list[Found] = field(default_factory=list)
-    facts: set[int] = field(default_factory=set)
-    refuted: set[int] = field(default_factory=set)
+    facts: Gathered = field(default_factory=Gathered)
+    refuted: Gathered = field(default_factory=Gathered)
 
     def new_part(self, name: str) -> Found:
         self.parts.append(Found(name))
@@ -39,7 +40,7 @@ class Reading:
         """What is proved now. When not the whole was read, what was proved before holds for the rest."""
         if self.memory is None:
             return None
-        return self.memory.turned(self.facts if whole else (self.memory.facts | self.facts) - self.refuted)
+        return self.memory.turned(self.facts) if whole else self.memory.part_of_a_run(self.facts, self.refuted)
 
 
 @dataclass

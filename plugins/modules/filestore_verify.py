@@ -197,7 +197,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import Folder
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import connect
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, remembered
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._object_store import (
     LOCKS,
     OTHERS_SPEC,
@@ -265,11 +265,11 @@ def look(given: dict[str, Any], proved: Proved, *, now: dt.datetime) -> tuple[li
 def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     at, place = utc_now(), given["path"] or f"{given['bucket']}/{prefix_of(given)}"
     try:
-        proved, warnings = remembered(given, f"filestore of {given['database']} in {place}")
-        checks, found, proved_now = look(given, proved, now=at)
+        memory = remembered(given, f"filestore of {given['database']} in {place}")
+        checks, found, proved_now = look(given, memory.proved, now=at)
     except ValueError as exc:
         raise ChangeError(str(exc)) from exc
-    warnings += [] if check else keep(given, proved_now, at=at)
+    warnings = [*memory.warnings, *([] if check else memory.keep(proved_now, at=at))]
     subject = f"filestore of {given['tenant']}"
     return gate_result(subject, checks, at=at, enforce=given["enforce"], filestore=found, warnings=warnings)
 

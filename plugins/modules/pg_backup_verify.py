@@ -428,7 +428,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate impo
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import store_at
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import Pgbackrest, command_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, keep, remembered
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._memory import MEMORY_SPEC, remembered
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._object_store import OBJECT_STORE_SPEC, OTHERS_SPEC, place_of
 
 DRILLED: dict[str, Any] = {"rto_s": {"type": "float"}, "rpo_s": {"type": "float"}, "size_bytes": {"type": "int"}}
@@ -528,9 +528,9 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         "barman": f"server {Path(given['location'] or '').name} of Barman",
     }[engine]
     try:
-        memory, warnings = remembered(given, f"repositories of {subject}" if engine == "pgbackrest" else subject)
+        memory = remembered(given, f"repositories of {subject}" if engine == "pgbackrest" else subject)
         place = place_of(given, store.where if store else None)
-        wanted = replace(limits(given), memory=memory if given["state"] else None, place=place)
+        wanted = replace(limits(given), memory=memory.proved if memory.place else None, place=place)
     except ValueError as exc:
         raise ChangeError(str(exc)) from exc
     if store:
@@ -541,9 +541,8 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         tool = Pgbackrest(command_of(given["command"], given["config"]), timeout_s=wanted.timeout_s)
         checks, found = judge_repository(tool, given["stanza"], wanted, now=at)
     checks += judge_proofs(wanted, found["backup"], now=at)
-    warnings += found.pop("warnings", [])
-    proved = found.pop("proved", None)
-    warnings += [] if check else keep(given, proved, at=at)
+    warnings, proved = [*memory.warnings, *found.pop("warnings", [])], found.pop("proved", None)
+    warnings += [] if check else memory.keep(proved, at=at)
     return gate_result(subject, checks, at=at, enforce=given["enforce"], warnings=warnings, **found)
 
 

@@ -10,12 +10,13 @@ short_description: Dump a tenant's database so that it can be proved later what 
 version_added: 0.1.0
 author: odoo_ops (@odoo-ops)
 description:
-  - Dumps one database in pg_dump's custom format into a directory or a bucket, reads what was stored back to its end with pg_restore, and
-    then writes a manifest with its checksum beside it. M(odoo_ops.change_control.pg_backup_verify) with O(ignore:engine=dump) goes by the
+  - Dumps one database into a directory or a bucket, reads the dump back to its end with pg_restore, and then writes a manifest with the
+    checksum of each of its files beside it. M(odoo_ops.change_control.pg_backup_verify) with O(ignore:engine=dump) goes by the
     manifests.
   - A dump is there whole or not at all; one without a manifest is not finished. Where a run was killed in a directory, the next one
     removes what it left.
-  - Dumps are called C(DATABASE-YYYYMMDDTHHMMSSZ.dump), after when they began in UTC.
+  - Dumps are called C(DATABASE-YYYYMMDDTHHMMSSZ.dump), in directory format C(DATABASE-YYYYMMDDTHHMMSSZ.dir), after when they began in
+    UTC.
   - It contains the database alone. What its attachments name is proved by M(odoo_ops.change_control.filestore_verify).
 requirements:
   - Python 3.11 or later on the host
@@ -49,6 +50,23 @@ options:
       - A bucket's lifecycle rules do that there; give V(0).
     type: int
     default: 0
+  format:
+    description:
+      - V(custom) is one file, which is sent to its place without touching a disk on the way.
+      - V(directory) is a directory with a file for each table. Several processes can make and restore it at once.
+    type: str
+    choices: [custom, directory]
+    default: custom
+  jobs:
+    description: How many processes dump at once with O(format=directory), each with a connection of its own.
+    type: int
+    default: 1
+  scratch:
+    description:
+      - A directory of the host with room for one dump, in which a dump in directory format is made and read back before it is sent to a
+        bucket. Required for that, and without meaning otherwise.
+      - What killed runs left of this database there, the next one removes.
+    type: path
   pg_bin:
     description:
       - Folder of pg_dump and pg_restore, not older than the server.
@@ -76,6 +94,20 @@ EXAMPLES = r"""
     location: /var/backups/odoo
     keep: 14
 
+- name: A large database, by four processes, into a bucket
+  odoo_ops.change_control.tenant_dump:
+    database: acme
+    host: 10.0.0.5
+    login_password: "{{ vault_postgres }}"
+    format: directory
+    jobs: 4
+    scratch: /var/tmp/dumps
+    location: s3://dumps/odoo
+    s3:
+      endpoint_url: https://s3.example.com
+      access_key: dumper
+      secret_key: "{{ vault_dumps }}"
+
 - name: It is there, young, and what was written
   odoo_ops.change_control.pg_backup_verify:
     engine: dump
@@ -95,8 +127,12 @@ dump:
       type: str
       returned: always
     file:
-      description: Its file or object.
+      description: Its file or object, or its directory.
       type: str
+      returned: always
+    files:
+      description: How many files it has, V(1) in custom format.
+      type: int
       returned: always
     began:
       description: Whose state it is, RFC 3339.
@@ -111,14 +147,14 @@ dump:
       type: int
       returned: always
     sha256:
-      description: Its checksum.
+      description: Its checksum; of a directory that of the list of its files and their checksums, as C(sha256sum) prints it.
       type: str
       returned: always
     version:
       description: PostgreSQL's major version.
       type: str
       returned: always
-  sample: {"label": "acme-20261205T010000Z", "file": "acme-20261205T010000Z.dump", "began": "2026-12-05T01:00:00Z",
+  sample: {"label": "acme-20261205T010000Z", "file": "acme-20261205T010000Z.dump", "files": 1, "began": "2026-12-05T01:00:00Z",
     "ended": "2026-12-05T01:00:41Z", "size_bytes": 12582912, "version": "15",
     "sha256": "53c1b8f1b0d1ff4a6f2d8e1b7c0d8f0ad54be1a3c3a1ce0c2c1f1a6b3a0d9e77"}
 removed:
@@ -134,13 +170,14 @@ code:
   sample: DUMP
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._dumps import Order, take
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import refuse_leaks, run_module, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import store_at
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.dump_store import Folder, store_at
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import OPTIONS as S3_OPTIONS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._reader import READER_SPEC, reader
 
@@ -149,20 +186,43 @@ SPEC: dict[str, dict[str, Any]] = {
     "location": {"type": "str", "required": True},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
     "keep": {"type": "int", "default": 0},
+    "format": {"type": "str", "choices": ["custom", "directory"], "default": "custom"},
+    "jobs": {"type": "int", "default": 1},
+    "scratch": {"type": "path"},
     "pg_bin": {"type": "path"},
     "timeout_s": {"type": "int", "default": 21600},
     **READER_SPEC,
 }
 
 
-def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
-    keep, location = given["keep"], given["location"]
-    if keep < 0 or (keep and location.startswith("s3://")):
+def refuse_what_does_not_fit(given: dict[str, Any]) -> None:
+    keep, location, jobs = given["keep"], given["location"], given["jobs"]
+    in_bucket, directory = location.startswith("s3://"), given["format"] == "directory"
+    if keep < 0 or (keep and in_bucket):
         raise ChangeError(f"keep is {keep} and location {location}, wanted 0 for a bucket, and never less. Set it.", code="KEEP")
     if "/" in given["database"]:
         raise ChangeError(f"database is {given['database']!r}, wanted a name without a slash: it becomes a file's. Rename it.", code="NAME")
-    server = reader(given, timeout_s=given["timeout_s"])
-    order = Order(server, given["database"], store_at(location, given["s3"]), keep=keep, pg_bin=given["pg_bin"])
+    if jobs < 1 or (jobs > 1 and not directory):
+        raise ChangeError(f"jobs is {jobs} and format {given['format']}, wanted 1, or more with format directory. Set it.", code="JOBS")
+    if bool(given["scratch"]) != (directory and in_bucket):
+        raise ChangeError(
+            f"scratch is {given['scratch'] or 'not given'}, format {given['format']} and location {location}, wanted a directory for a "
+            "dump in directory format that goes to a bucket, and none else. Set it.",
+            code="SCRATCH",
+        )
+
+
+def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+    refuse_what_does_not_fit(given)
+    order = Order(
+        reader(given, timeout_s=given["timeout_s"]),
+        given["database"],
+        store_at(given["location"], given["s3"]),
+        keep=given["keep"],
+        pg_bin=given["pg_bin"],
+        jobs=given["jobs"] if given["format"] == "directory" else None,
+        scratch=Folder(Path(given["scratch"]), "scratch") if given["scratch"] else None,
+    )
     return take(order, now=utc_now, check=check)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from tests import conftest  # noqa: F401 pylint: disable=unused-import # its import makes the checkout a collection
-from tests.bench import basebackup, calendars, drill, filestore, gates, judge_rates, judge_speed, ledger_speed, repository
+from tests.bench import basebackup, calendars, drill, filestore, gates, judge_rates, judge_speed, ledger_speed, memory, repository
 
 
 def main() -> int:
@@ -14,6 +14,7 @@ def main() -> int:
     calendars.main()
     repository.main()
     basebackup.main()
+    memory.main()
     drill.main()
     filestore.main()
     judge_speed.main()

@@ -253,9 +253,10 @@ def test_killed_at_any_phase_the_next_drill_leaves_nothing(tenant: OdooTenant, s
             found = wait_for(lambda m=marker: next(scratch.glob(f"shared.*.*/{m}"), None), what=phase, timeout_s=120, every_s=0.01)
             folder = scratch / found.relative_to(scratch).parts[0]
             assert before is None or not before.exists(), "the drill before is cleaned up first"
-            os.kill(int(folder.name.split(".")[1]), signal.SIGKILL)
-            process.wait(60)
-        finally:
+            pid = int(folder.name.split(".")[1])
+            os.kill(pid, signal.SIGKILL)
+            wait_for(lambda p=pid: not Path(f"/proc/{p}").exists(), what="the module to die")
+        finally:  # what it started may hold its output open for a while
             process.kill()
             process.wait()
         before = folder

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore as core
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved, encode
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._filestore import Depth, compare
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_bucket import FilestoreBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.filestore_folder import BATCH, Folder
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.proved_store import InBucket
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.s3 import S3Error
 from ansible_collections.odoo_ops.change_control.plugins.modules import filestore_verify as module
 
@@ -346,6 +347,98 @@ def test_a_memory_that_is_damaged_or_of_another_filestore_is_not_believed(here: 
         state.write_bytes(data)
         assert counts(here.task(**given)) == ("pass", len(NAMES), 0)
         assert state.read_bytes() != data
+
+
+class Bucket:
+    """A memory in a real bucket, looked at and altered as whoever has the bucket's key could."""
+
+    def __init__(self, site: Site, name: str) -> None:
+        facts = site.facts("s3")
+        self.key, self.admin = f"memory/{name}", client(facts, "admin")
+        keys = {"endpoint_url": facts["endpoint"], "ca_bundle": facts["ca"], **facts["filestore"]}
+        self.given = {"depth": "checksums", "sample": 1e-6, "state": f"s3://filestore/{self.key}", "state_s3": keys}
+
+    def read(self) -> bytes | None:
+        try:
+            return bytes(self.admin.get_object(Bucket="filestore", Key=self.key)["Body"].read())
+        except self.admin.exceptions.NoSuchKey:
+            return None
+
+    def write(self, data: bytes) -> None:
+        self.admin.put_object(Bucket="filestore", Key=self.key, Body=data)
+
+    def place(self) -> InBucket:
+        return InBucket(self.given["state"], self.given["state_s3"])
+
+
+@pytest.fixture
+def bucket(site: Site, tmp_path: Path) -> Bucket:
+    return Bucket(site, f"{DB}-{tmp_path.name}")
+
+
+def test_a_memory_in_a_bucket(here: Here, bucket: Bucket) -> None:
+    given = here.given(**bucket.given)
+    assert counts(run_module("filestore_verify", given, check=True)) == ("pass", len(NAMES), 0)
+    assert bucket.read() is None, "check mode remembers nothing"
+    assert counts(here.task(**bucket.given)) == ("pass", len(NAMES), 0)
+    first = bucket.read()
+    assert counts(run_module("filestore_verify", given, check=True)) == ("pass", 0, len(NAMES))
+    assert bucket.read() == first
+    assert counts(here.task(**bucket.given)) == ("pass", 0, len(NAMES))
+    assert bucket.read() != first
+
+
+def test_a_memory_in_a_bucket_that_is_not_right_is_not_believed(here: Here, bucket: Bucket) -> None:
+    here.task(**bucket.given)
+    spec = {name: option.get("default") for name, option in module.SPEC.items()}
+    whole = bucket.read() or b""
+    older = whole.replace(b'"schema": 2', b'"schema": 1')
+    foreign = encode(Proved("filestore of somebody else"), at=module.utc_now())
+    for data, why in ((whole[:-1], "damaged"), (b"", "no memory"), (older, "of schema 1"), (foreign, "somebody else")):
+        bucket.write(data)
+        found = module.perform({**spec, **here.given(**bucket.given)}, False)
+        assert counts(found) == ("pass", len(NAMES), 0)
+        assert [why in text and "everything is read again" in text for text in found["warnings"]] == [True]
+        assert bucket.read() != data
+
+
+def test_two_runs_at_once_do_not_mix_what_they_proved(bucket: Bucket) -> None:
+    for facts in ([1, 2], [3, 4]):  # when there is none yet, and when there is one
+        first, second = bucket.place(), bucket.place()
+        before = first.load("acme")[0]
+        assert second.load("acme") == (before, "")
+        assert first.save(before.turned(facts), at=module.utc_now()) == ""
+        assert "another run has written it" in second.save(before.turned([5]), at=module.utc_now())
+        assert bucket.place().load("acme") == (before.turned(facts), "")
+
+
+def test_a_memory_whose_write_is_answered_twice_is_written(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer got lost, and the second is a refusal."""
+    place = bucket.place()
+    proved = place.load("acme")[0].turned([1])
+    honest = place._store.put_new
+    monkeypatch.setattr(place._store, "put_new", lambda *asked, **more: honest(*asked, **more) and honest(*asked, **more))
+    assert place.save(proved, at=module.utc_now()) == ""
+    assert bucket.place().load("acme") == (proved, "")
+
+
+def test_a_store_that_ignores_conditions_remembers_nothing(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = bucket.place()
+    proved = place.load("acme")[0].turned([1])
+    honest = place._store._client.put_object
+    bare = {"IfNoneMatch", "IfMatch"}
+    monkeypatch.setattr(place._store._client, "put_object", lambda **asked: honest(**{k: v for k, v in asked.items() if k not in bare}))
+    assert "ignores the conditions" in place.save(proved, at=module.utc_now())
+    assert bucket.read() is None
+
+
+def test_a_bucket_for_the_memory_that_cannot_be_read(here: Here, bucket: Bucket) -> None:
+    wrong = {**bucket.given, "state_s3": {**bucket.given["state_s3"], "secret_key": "wrong"}}
+    found = here.task(**wrong)
+    assert found["failed"]
+    assert "state s3://filestore/memory at" in found["msg"]
+    for state in ("s3://filestore", "s3://filestore/memory/"):
+        assert "wanted s3://bucket/name" in here.task(**{**bucket.given, "state": state})["msg"]
 
 
 def test_check_mode_remembers_nothing(here: Here, tmp_path: Path) -> None:

@@ -54,6 +54,9 @@ class Folder:
     def names(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
 
+    def below(self, folder: str) -> list[str]:
+        return sorted(path.name for path in (self.folder / folder).iterdir())
+
     def read(self, name: str) -> bytes:
         return (self.folder / name).read_bytes()
 
@@ -88,6 +91,10 @@ class Objects(Folder):
 
     def names(self) -> list[str]:
         found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}/").get("Contents", [])
+        return sorted(item["Key"].rsplit("/", 1)[-1] for item in found)
+
+    def below(self, folder: str) -> list[str]:
+        found = self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.prefix}/{folder}/").get("Contents", [])
         return sorted(item["Key"].rsplit("/", 1)[-1] for item in found)
 
     def read(self, name: str) -> bytes:
@@ -139,6 +146,148 @@ def test_a_dump_is_what_the_database_was(place: Folder, tmp_path: Path) -> None:
     assert found["content"][f"dump_{label}"] == {"files": 1, "read": 1, "remembered": 0, "read_bytes": len(body)}
     assert codes(place.verify(expect={"system_id": "1"})) == {"SYSTEM_ID"}
     assert codes(place.verify(retention={"full": 2}, max_age="PT0S")) == {"RETENTION", "AGE"}
+
+
+def directory(place: Folder, tmp_path: Path) -> dict[str, Any]:
+    """The options of a dump in directory format."""
+    if not isinstance(place, Objects):
+        return {"format": "directory", "jobs": 2}
+    scratch = tmp_path / "scratch"
+    scratch.mkdir(exist_ok=True)
+    return {"format": "directory", "jobs": 2, "scratch": str(scratch)}
+
+
+def test_a_dump_in_directory_format_is_what_the_database_was(place: Folder, tmp_path: Path) -> None:
+    how = directory(place, tmp_path)
+    would = place.dump(check=True, **how)
+    assert (would["failed"], would["changed"], would["dump"]) == (False, True, None)
+    taken = place.dump(**how)
+    assert (taken["failed"], taken["changed"], taken["removed"]) == (False, True, []), taken.get("msg")
+    assert not list(tmp_path.glob("scratch/*")), "nothing stays in scratch"
+    label, folder = taken["dump"]["label"], tmp_path / "restored"
+    names = [name for name in place.below(taken["dump"]["file"]) if name != "toc.dat"]
+    assert (taken["dump"]["file"], taken["dump"]["files"]) == (f"{label}.dir", len(names) + 1)
+    folder.mkdir()
+    for name in ["toc.dat", *names]:
+        (folder / name).write_bytes(place.read(f"{label}.dir/{name}"))
+    sql = subprocess.run([postgres_bin() / "pg_restore", "-f", "-", folder], capture_output=True, text=True, check=True).stdout
+    assert sql.count("\n", sql.index("COPY public.invoice"), sql.index("\\.\n", sql.index("COPY public.invoice"))) == ROWS + 1
+    memory = {"depth": "checksums", "state": str(tmp_path / "memory.state"), "sample": 0.001}
+    found = place.verify(retention={"full": 1}, expect={"version": taken["dump"]["version"]}, **memory)
+    assert found["verdict"] == "pass", found["msg"]
+    size, files = taken["dump"]["size_bytes"], taken["dump"]["files"]
+    assert found["content"][f"dump_{label}"] == {"files": files, "read": files, "remembered": 0, "read_bytes": size}
+    assert place.verify(**memory)["content"][f"dump_{label}"]["remembered"] == files
+
+
+def flip_file(place: Folder, label: str) -> None:
+    name = max(place.below(f"{label}.dir"), key=lambda name: len(place.read(f"{label}.dir/{name}")))
+    body = bytearray(place.read(f"{label}.dir/{name}"))
+    body[len(body) // 2] ^= 4
+    place.write(f"{label}.dir/{name}", bytes(body))
+
+
+def cut_file(place: Folder, label: str) -> None:
+    place.write(f"{label}.dir/toc.dat", place.read(f"{label}.dir/toc.dat")[:-10])
+
+
+def no_file(place: Folder, label: str) -> None:
+    place.remove(f"{label}.dir/toc.dat")
+
+
+def one_more(place: Folder, label: str) -> None:
+    place.write(f"{label}.dir/9999.dat.gz", b"")
+
+
+def no_manifest(place: Folder, label: str) -> None:
+    old = f"{DB}-20200101T000000Z.dir"
+    if not isinstance(place, Objects):
+        (place.folder / old).mkdir()
+    place.write(f"{old}/toc.dat", place.read(f"{label}.dir/toc.dat"))
+
+
+@pytest.mark.parametrize(
+    ("damage", "catalogue", "checksums"),
+    [
+        pytest.param(flip_file, set(), {"CHECKSUM"}, id="a-flipped-bit"),
+        pytest.param(cut_file, {"CHECKSUM", "REFERENCE_MISSING"}, {"CHECKSUM", "REFERENCE_MISSING"}, id="cut-off"),
+        pytest.param(no_file, {"INCOMPLETE", "REFERENCE_MISSING"}, {"INCOMPLETE", "REFERENCE_MISSING"}, id="a-file-is-gone"),
+        pytest.param(one_more, {"CHECKSUM", "REFERENCE_MISSING"}, {"CHECKSUM", "REFERENCE_MISSING"}, id="a-file-too-many"),
+        pytest.param(no_manifest, {"INCOMPLETE"}, {"INCOMPLETE"}, id="one-without-a-manifest"),
+    ],
+)
+def test_every_damage_of_a_directory_has_its_code(
+    place: Folder, tmp_path: Path, damage: Callable[[Folder, str], None], catalogue: set[str], checksums: set[str]
+) -> None:
+    damage(place, place.dump(**directory(place, tmp_path))["dump"]["label"])
+    assert codes(place.verify()) == catalogue
+    found = place.verify(depth="checksums")
+    assert (found["verdict"], codes(found)) == ("fail", checksums), found["msg"]
+
+
+def test_only_so_many_directories_stay(folder: Folder) -> None:
+    labels = []
+    for form in ("directory", "custom", "directory"):
+        labels.append(folder.dump(keep=1, format=form)["dump"]["label"])
+        assert folder.names() == sorted([f"{labels[-1]}.{'dir' if form == 'directory' else 'dump'}", f"{labels[-1]}.manifest.json"])
+        time.sleep(1.1)
+
+
+def spoiled(folder: Path, after: str) -> str:
+    """PostgreSQL's tools, whose pg_dump does something to what it has made."""
+    tools = folder / "spoiled"
+    tools.mkdir()
+    for name in ("pg_dump", "pg_restore"):
+        run = f'"{postgres_bin() / name}" "$@" || exit $?\n'
+        into = 'for one in "$@"; do case "$one" in --file=*) made="${one#--file=}" ;; esac; done\n[ -z "$made" ] || '
+        (tools / name).write_text(f"#!/bin/sh\n{run}{into}{after}\n" if name == "pg_dump" else f"#!/bin/sh\n{run}")
+        (tools / name).chmod(0o755)
+    return str(tools)
+
+
+@pytest.mark.parametrize(
+    ("after", "words"),
+    [
+        pytest.param('for f in "$made"/*.gz; do truncate -s -9 "$f"; done', "reading", id="cut-off"),
+        pytest.param('for f in "$made"/*.gz; do truncate -s 0 "$f"; done', "ends too early", id="pg_restore-does-not-see-it"),
+        pytest.param('rm "$made"/*.gz', "reading", id="a-file-is-not-there"),
+        pytest.param('truncate -s 40 "$made/toc.dat"', "reading", id="the-contents-are-cut-off"),
+    ],
+)
+def test_a_directory_that_cannot_be_read_back_is_no_dump(folder: Folder, tmp_path_factory: Any, after: str, words: str) -> None:
+    found = folder.dump(format="directory", pg_bin=spoiled(tmp_path_factory.mktemp("tools"), after))
+    assert found["failed"]
+    assert (found["code"], words in found["msg"]) == ("DUMP", True), found["msg"]
+    assert folder.names() == []
+
+
+@pytest.mark.parametrize("kind", ["folder", "bucket"])
+def test_a_killed_directory_leaves_nothing_that_counts_and_the_next_clears_up(
+    cluster: dict[str, Any], site: Site, tmp_path: Path, tmp_path_factory: Any, kind: str
+) -> None:
+    place = Folder(cluster, tmp_path) if kind == "folder" else Objects(cluster, site, f"{DB}/{time.monotonic_ns()}")
+    how = directory(place, tmp_path)
+    home = Path(how.get("scratch", tmp_path))
+    tools = spoiled(tmp_path_factory.mktemp("tools"), "sleep 60")
+    process = subprocess.Popen(
+        ansible.command("tenant_dump", {"database": DB, **place.login(), **place.where(), **how, "pg_bin": tools}),
+        env=ansible.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        toc = wait_for(lambda: next(home.glob("*.part/toc.dat"), None), what="the unfinished directory", timeout_s=60)
+        assert place.dump(check=True)["removed"] == [], "it is still being written"
+        for pid in writers(toc.parent):
+            os.kill(pid, signal.SIGKILL)
+        process.wait(60)
+    finally:
+        process.kill()
+    wait_for(lambda: not writers(toc.parent), what="the end of what pg_dump started", timeout_s=90)
+    assert codes(place.verify()) == {"NO_BACKUP"}
+    assert place.dump(**how)["removed"] == ([toc.parent.name] if kind == "folder" else [])
+    assert not list(home.glob("*.part"))
+    assert place.verify(depth="checksums")["verdict"] == "pass"
 
 
 def flip(place: Folder, label: str) -> None:
@@ -272,6 +421,11 @@ def test_a_killed_dump_leaves_nothing_that_counts_and_the_next_clears_up(folder:
         pytest.param({"location": "s3://Not a bucket"}, "wanted a directory or s3://bucket/prefix", id="no-bucket"),
         pytest.param({"keep": -1}, "keep is -1", id="negative"),
         pytest.param({"location": "s3://bucket", "keep": 3}, "wanted 0 for a bucket", id="keep-in-a-bucket"),
+        pytest.param({"jobs": 2}, "jobs is 2 and format custom", id="jobs-of-one-file"),
+        pytest.param({"jobs": 0, "format": "directory"}, "jobs is 0", id="no-jobs"),
+        pytest.param({"scratch": "/tmp"}, "scratch is /tmp, format custom", id="scratch-of-one-file"),
+        pytest.param({"location": "s3://bucket", "format": "directory"}, "scratch is not given", id="no-scratch"),
+        pytest.param({"location": "s3://bucket", "format": "directory", "scratch": "/nowhere"}, "scratch /nowhere is no", id="bad-scratch"),
         pytest.param({"pg_bin": "/nowhere"}, "no pg_dump of PostgreSQL", id="no-tools"),
         pytest.param({"port": 9}, "onnection", id="no-cluster"),
     ],

@@ -232,21 +232,21 @@ class DumpScene(Scene):
         return False
 
 
-def take_dumps(home: Path, store: DumpFolder | Objects) -> None:
+def take_dumps(home: Path, store: DumpFolder | Objects, jobs: int | None = None) -> None:
     """Three nights' dumps of a cluster that is up."""
     began = now()
     for second in range(3):
         at = began - dt.timedelta(seconds=10 - second)
-        take(Order(Server(str(home), 5432, "postgres", None), "postgres", store), now=lambda at=at: at, check=False)
+        take(Order(Server(str(home), 5432, "postgres", None), "postgres", store, jobs=jobs), now=lambda at=at: at, check=False)
 
 
 @contextmanager
-def of_tenant_dump(home: Path) -> Iterator[Scene]:
+def of_tenant_dump(home: Path, jobs: int | None) -> Iterator[Scene]:
     made = BaseBackups(home)
     try:
         made.make()
         store = DumpFolder(made.location)
-        take_dumps(home, store)
+        take_dumps(home, store, jobs)
     finally:
         made.stop()
     yield DumpScene(store)
@@ -316,6 +316,7 @@ FILE_SCENES: dict[str, Callable[[Path], AbstractContextManager[Scene]]] = {
     "pgbackrest none": partial(of_pgbackrest, codec="none", bundle=False),
     **{f"basebackup {way}": partial(of_pg_basebackup, way=way) for way in basebackups.WAYS},
     "barman": of_barman,
-    "dump": of_tenant_dump,
+    "dump": partial(of_tenant_dump, jobs=None),
+    "dump directory": partial(of_tenant_dump, jobs=2),
     "filestore folder": of_filestore,
 }

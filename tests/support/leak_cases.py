@@ -257,6 +257,18 @@ SCENES = [
     Scene("filestore_verify", "cluster", lambda m: attachments(m, path=str(m.place.root)), "postgres"),
     Scene("filestore_verify", "object store", lambda m: attachments(m, bucket="filestore", s3=m.s3("s3")), "s3"),
     Scene("filestore_verify", "memory", lambda m: attachments(m, path=str(m.place.root), depth="checksums", state=str(m.place.root / "m"))),
+    Scene(
+        "pg_backup_verify",
+        "memory in a bucket",
+        lambda m: {**backup_command(m), "command": str(m.place.tool), "state": "s3://memory/acme", "state_s3": m.s3("state_s3")},
+        "s3",
+    ),
+    Scene(
+        "filestore_verify",
+        "memory in a bucket",
+        lambda m: attachments(m, path=str(m.place.root), depth="checksums", state="s3://memory/acme", state_s3=m.s3("state_s3")),
+        "s3",
+    ),
     Scene("tenant_dump", "cluster", lambda m: {"database": "acme", "location": str(m.place.exports), **reader(m)}, "postgres"),
     Scene(
         "pg_backup_verify",

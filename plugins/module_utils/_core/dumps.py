@@ -11,27 +11,40 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .checks import Check, rfc3339, some, unknown
 from .instants import parse_instant
 from .listed import Listed
 from .stored_files import Found, Stored
 
-SCHEMA = 1
-DUMP, MANIFEST, UNFINISHED = ".dump", ".manifest.json", ".part"
+SCHEMAS = {False: 1, True: 2}
+"""Of the manifest of one file, and of a directory."""
+DUMP, DIRECTORY, MANIFEST, UNFINISHED = ".dump", ".dir", ".manifest.json", ".part"
 GRACE_S = 600
 """For so long a dump may be without its manifest: whoever writes it is about to."""
 _STAMP = "%Y%m%dT%H%M%SZ"
 _NAME = re.compile(r"(?P<database>.+)-(?P<at>[0-9]{8}T[0-9]{6}Z)")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-]")
+
+
+class File(NamedTuple):
+    """A file of a dump, named from the dumps' place on."""
+
+    name: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
 class Dump:
-    """One dump of a database in pg_dump's custom format. ``system_id`` is empty where the login may not ask for it."""
+    """One dump of a database, a file in pg_dump's custom format, or, with ``files``, a directory in its directory format.
+
+    ``system_id`` is empty where the login may not ask for it.
+    """
 
     database: str
     system_id: str
@@ -40,6 +53,7 @@ class Dump:
     ended: dt.datetime
     size: int
     sha256: str
+    files: tuple[File, ...] = ()
 
     @property
     def label(self) -> str:
@@ -47,7 +61,23 @@ class Dump:
 
     @property
     def file(self) -> str:
-        return self.label + DUMP
+        """The file, or the directory."""
+        return self.label + (DIRECTORY if self.files else DUMP)
+
+    @property
+    def parts(self) -> tuple[File, ...]:
+        return self.files or (File(self.file, self.size, self.sha256),)
+
+
+Told = tuple[str, str, str, dt.datetime, dt.datetime]
+"""What comes before a dump's size."""
+
+
+def of_directory(files: Iterable[File], told: Told) -> Dump:
+    """A dump in directory format. Its checksum is that of all checksums."""
+    known = tuple(sorted(files))
+    sums = "".join(f"{file.sha256}  {file.name.rpartition('/')[2]}\n" for file in known)
+    return Dump(*told, sum(file.size for file in known), hashlib.sha256(sums.encode()).hexdigest(), known)
 
 
 def label_of(database: str, began: dt.datetime) -> str:
@@ -63,8 +93,8 @@ def began_of(label: str, database: str) -> dt.datetime | None:
 
 
 def write_manifest(dump: Dump) -> bytes:
-    told = {
-        "schema": SCHEMA,
+    told: dict[str, Any] = {
+        "schema": SCHEMAS[bool(dump.files)],
         "database": dump.database,
         "system_id": dump.system_id,
         "version": dump.version,
@@ -72,6 +102,8 @@ def write_manifest(dump: Dump) -> bytes:
         "ended": rfc3339(dump.ended),
         "file": {"name": dump.file, "bytes": dump.size, "sha256": dump.sha256},
     }
+    if dump.files:
+        told["files"] = {file.name.rpartition("/")[2]: {"bytes": file.size, "sha256": file.sha256} for file in dump.files}
     return (json.dumps({**told, "sha256": _own(told)}, indent=1, sort_keys=True) + "\n").encode()
 
 
@@ -82,23 +114,28 @@ def read_manifest(data: bytes, label: str) -> Dump:
         own = document.pop("sha256")
         if own != _own(document):
             raise ValueError("it is not what its own checksum says")
-        if document["schema"] != SCHEMA:
-            raise ValueError(f"it is of schema {document['schema']}, wanted {SCHEMA}")
+        if document["schema"] != SCHEMAS["files" in document]:
+            raise ValueError(f"it is of schema {document['schema']}, wanted {SCHEMAS['files' in document]}")
         file = document["file"]
-        found = Dump(
-            database=document["database"],
-            system_id=document["system_id"],
-            version=document["version"],
-            began=parse_instant(document["began"]),
-            ended=parse_instant(document["ended"]),
-            size=int(file["bytes"]),
-            sha256=file["sha256"],
-        )
+        times = parse_instant(document["began"]), parse_instant(document["ended"])
+        told: Told = (document["database"], document["system_id"], document["version"], *times)
+        if "files" in document:
+            found = of_directory(_files(document["files"], label), told)
+        else:
+            found = Dump(*told, int(file["bytes"]), file["sha256"])
+        seen = (found.label, found.file, found.size, found.sha256)
     except (KeyError, TypeError, AttributeError) as exc:
         raise ValueError("it is no manifest of a dump") from exc
-    if (found.label, found.file) != (label, file["name"]) or not _SHA256.fullmatch(found.sha256):
+    if seen != (label, file["name"], file["bytes"], file["sha256"]) or not all(_SHA256.fullmatch(part.sha256) for part in found.parts):
         raise ValueError(f"it is of {found.label}")
     return found
+
+
+def _files(told: Mapping[str, Any], label: str) -> Iterator[File]:
+    if not told or not all(_PLAIN.fullmatch(name) for name in told):
+        raise ValueError("it names no files, or files elsewhere")
+    for name, file in told.items():
+        yield File(f"{label}{DIRECTORY}/{name}", int(file["bytes"]), file["sha256"])
 
 
 def _own(told: Mapping[str, Any]) -> str:
@@ -106,9 +143,19 @@ def _own(told: Mapping[str, Any]) -> str:
 
 
 def labels(names: Iterable[str], database: str, suffix: str) -> list[str]:
-    """The labels of this database's files with a suffix, the oldest first."""
-    found = (name.removesuffix(suffix) for name in names if name.endswith(suffix))
+    """The labels of this database's files or directories with a suffix, the oldest first."""
+    found = {name.removesuffix(suffix) for name in _tops(names) if name.endswith(suffix)}
     return sorted(label for label in found if began_of(label, database))
+
+
+def _tops(names: Iterable[str]) -> set[str]:
+    """What lies in the dumps' place itself: files, and directories for what is in them."""
+    return {name.partition("/")[0] for name in names}
+
+
+def is_taken(names: Iterable[str], label: str) -> bool:
+    """Whether something is there of a dump of this label."""
+    return not _tops(names).isdisjoint({label + DUMP, label + DIRECTORY})
 
 
 def listed(dump: Dump) -> Listed:
@@ -120,7 +167,7 @@ def judge_finished(database: str, stored: Mapping[str, Stored], *, now: dt.datet
     known = set(labels(stored, database, MANIFEST))
     late = [
         label
-        for label in labels(stored, database, DUMP)
+        for label in sorted({label for suffix in (DUMP, DIRECTORY) for label in labels(stored, database, suffix)})
         if label not in known and (now - (began_of(label, database) or now)).total_seconds() > GRACE_S
     ]
     hint = "Remove them when a run of tenant_dump was killed; else find out who took the manifests away."
@@ -137,23 +184,33 @@ def without(check: Check, unreadable: Sequence[str]) -> Check:
 
 def noted(dump: Dump, stored: Mapping[str, Stored]) -> Found:
     """What the listing shows of a dump."""
-    found, file = Found(f"dump_{dump.label}", files=1), stored.get(dump.file)
-    if file is None:
-        found.missing.append(dump.file)
-    elif file.size != dump.size:
-        found.short.append(dump.file)
+    found = Found(f"dump_{dump.label}", files=len(dump.parts))
+    for part in dump.parts:
+        file = stored.get(part.name)
+        if file is None:
+            found.missing.append(part.name)
+        elif file.size != part.size:
+            found.short.append(part.name)
+    if dump.files:
+        found.extra = sorted({name for name in stored if name.startswith(f"{dump.file}/")} - {part.name for part in dump.parts})
     return found
 
 
 def surplus(names: Iterable[str], database: str, keep: int) -> list[str]:
-    """The files of all finished dumps but the newest ``keep``, the oldest first; of each the manifest first, so that none is half there."""
+    """The files and directories of all finished dumps but the newest ``keep``, the oldest first; of each the manifest first, so that
+    none is half there."""
     if keep < 1:
         return []
-    return [label + suffix for label in labels(names, database, MANIFEST)[:-keep] for suffix in (MANIFEST, DUMP)]
+    there = _tops(names)
+    return [
+        label + suffix
+        for label in labels(there, database, MANIFEST)[:-keep]
+        for suffix in (MANIFEST, DIRECTORY if label + DIRECTORY in there else DUMP)
+    ]
 
 
 def unfinished(names: Iterable[str], database: str) -> list[str]:
-    """Those of the files that a run began to write for this database, and did not end."""
+    """Those of the files and directories that a run began to write for this database, and did not end."""
     known = list(names)
-    endings = [suffix + UNFINISHED for suffix in (DUMP, MANIFEST)]
+    endings = [suffix + UNFINISHED for suffix in (DUMP, DIRECTORY, MANIFEST)]
     return sorted(label + ending for ending in endings for label in labels(known, database, ending))

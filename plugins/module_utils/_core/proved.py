@@ -11,14 +11,15 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
-import sys
-from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import chain
 from math import ceil
 
-SCHEMA = 1
-_NONE: frozenset[int] = frozenset()
+from .facts import BYTES, Facts
+
+SCHEMA = 2
+_DIGEST = hashlib.sha256().digest_size
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Proved:
 
     subject: str
     turn: int = 0
-    facts: frozenset[int] = _NONE
+    facts: Facts = field(default_factory=Facts)
 
     def is_due(self, fact: int, *, rounds: int) -> bool:
         """Whether to read it in this run: what was never proved, and one in ``rounds`` of the rest, so that each has its turn."""
@@ -35,12 +36,18 @@ class Proved:
 
     def after(self, facts: Mapping[str, int], *, read: Iterable[str], right: Iterable[str]) -> Proved:
         """What is proved after a run that saw ``facts``, ``read`` some of them and found ``right`` some of these."""
-        kept = self.facts & frozenset(facts.values())
-        return self.turned(kept - {facts[name] for name in read} | {facts[name] for name in right})
+        asked = Facts(facts[name] for name in read)
+        kept = (fact for fact in facts.values() if fact in self.facts and fact not in asked)
+        return self.turned(chain(kept, (facts[name] for name in right)))
+
+    def part_of_a_run(self, proved: Iterable[int], refuted: Iterable[int]) -> Proved:
+        """What is proved after a run that did not see everything: for the rest holds what was proved before."""
+        wrong = Facts(refuted)
+        return self.turned(fact for fact in chain(self.facts, proved) if fact not in wrong)
 
     def turned(self, facts: Iterable[int]) -> Proved:
         """What is proved after a run in which these facts are."""
-        return Proved(self.subject, self.turn + 1, frozenset(facts))
+        return Proved(self.subject, self.turn + 1, Facts(facts))
 
 
 def fact_of(*seen: object) -> int:
@@ -57,41 +64,33 @@ def rounds_of(percent: float) -> int:
 
 
 def encode(proved: Proved, *, at: dt.datetime) -> bytes:
-    """A line of JSON that says what follows, and the facts in their order, 8 bytes each."""
-    body = _swapped(array("Q", sorted(proved.facts))).tobytes()
+    """A line of JSON that says what follows, the facts in their order, 8 bytes each, and the SHA-256 of both."""
     head = {
         "schema": SCHEMA,
         "subject": proved.subject,
         "turn": proved.turn,
         "at": at.isoformat(timespec="seconds"),
         "facts": len(proved.facts),
-        "sha256": hashlib.sha256(body).hexdigest(),
     }
-    return json.dumps(head).encode() + b"\n" + body
+    parts = (json.dumps(head).encode() + b"\n", memoryview(proved.facts.stored()).cast("B"))
+    digest = hashlib.sha256(parts[0])
+    digest.update(parts[1])
+    return b"".join((*parts, digest.digest()))
 
 
 def decode(data: bytes, subject: str) -> Proved:
     """What :func:`encode` wrote of the same subject; ValueError, with the reason, for anything else."""
-    line, _newline, body = data.partition(b"\n")
     try:
-        head = json.loads(line)
-        wanted, turn = head["sha256"], int(head["turn"])
-        seen = (head["schema"], head["subject"], head["facts"] * 8)
+        begin = data.index(b"\n") + 1
+        head = json.loads(data[:begin])
+        schema, named, turn, size = head["schema"], head["subject"], int(head["turn"]), int(head["facts"]) * BYTES
     except (ValueError, KeyError, TypeError) as exc:
         raise ValueError("it is no memory of this gate") from exc
-    if seen[0] != SCHEMA:
-        raise ValueError(f"it is of schema {seen[0]}, wanted {SCHEMA}")
-    if seen[1] != subject:
-        raise ValueError(f"it is of {seen[1]!r}, wanted {subject!r}")
-    if seen[2] != len(body) or hashlib.sha256(body).hexdigest() != wanted:
+    if schema != SCHEMA:
+        raise ValueError(f"it is of schema {schema}, wanted {SCHEMA}")
+    whole = memoryview(data)
+    if len(data) != begin + size + _DIGEST or hashlib.sha256(whole[:-_DIGEST]).digest() != whole[-_DIGEST:]:
         raise ValueError("it is damaged")
-    facts = array("Q")
-    facts.frombytes(body)
-    return Proved(subject, turn, frozenset(_swapped(facts)))
-
-
-def _swapped(facts: array[int]) -> array[int]:
-    """Big-endian in the document, whatever the machine."""
-    if sys.byteorder == "little":
-        facts.byteswap()
-    return facts
+    if named != subject:
+        raise ValueError(f"it is of {named!r}, wanted {subject!r}")
+    return Proved(subject, turn, Facts.of(whole[begin:-_DIGEST]))

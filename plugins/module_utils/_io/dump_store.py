@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -43,10 +44,10 @@ class DumpStore(Protocol):
 class Folder:
     """A directory."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, option: str = "location") -> None:
+        self.path, self._option = path, option
         if not path.is_dir():
-            raise DumpStoreError(f"location {path} is no directory that this user can see. Make it, or correct location.")
+            raise DumpStoreError(f"{option} {path} is no directory that this user can see. Make it, or correct {option}.")
 
     def __str__(self) -> str:
         return str(self.path)
@@ -83,19 +84,51 @@ class Folder:
             raise
         return size, hashed.hexdigest()
 
+    @contextmanager
+    def directory(self, name: str) -> Iterator[tuple[Path, int]]:
+        """An empty directory that is going to be ``name`` when it is settled; else nothing is left of it. Whoever has the descriptor
+        open is at work in it."""
+        part = self.path / f"{name}{UNFINISHED}"
+        with self._told("write into"):
+            part.mkdir(mode=0o700)
+            lock = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with suppress(OSError):  # some network file systems have no locks for directories, and never say that one is abandoned
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield part, lock
+        finally:
+            os.close(lock)
+            shutil.rmtree(part, ignore_errors=True)
+
+    def settle(self, name: str) -> None:
+        """Gives an unfinished directory its name."""
+        with self._told("write into"):
+            (self.path / f"{name}{UNFINISHED}").rename(self.path / name)
+            self._sync()
+
     def abandoned(self) -> list[str]:
-        """What killed runs left: unfinished files that nobody writes."""
+        """What killed runs left: unfinished files and directories in which nobody writes."""
         found = []
-        for name in self.listing():
-            if name.endswith(UNFINISHED):
-                with suppress(OSError), (self.path / name).open("rb") as file:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                    found.append(name)
+        for path in self.path.glob(f"*{UNFINISHED}"):
+            with suppress(OSError):
+                lock = os.open(path, os.O_RDONLY)
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                    found.append(path.name)
+                finally:
+                    os.close(lock)
         return found
 
     def remove(self, name: str) -> None:
+        """A file, or a directory, which is unfinished as long as something is left of it."""
+        path = self.path / name
         with self._told(f"remove {name} from"):
-            (self.path / name).unlink(missing_ok=True)
+            if not path.is_dir():
+                path.unlink(missing_ok=True)
+                return
+            if not name.endswith(UNFINISHED):
+                path = path.rename(self.path / f"{name}{UNFINISHED}")
+            shutil.rmtree(path)
 
     def _sync(self) -> None:
         folder = os.open(self.path, os.O_RDONLY)
@@ -110,7 +143,7 @@ class Folder:
             yield
         except OSError as exc:
             raise DumpStoreError(
-                f"cannot {doing} {self.path} ({exc.strerror}). Give this user the right, and room, or correct location."
+                f"cannot {doing} {self.path} ({exc.strerror}). Give this user the right, and room, or correct {self._option}."
             ) from None
 
 

@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, odoo_ops
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A ledger's objects in an S3 bucket. Conditions are those of S3: If-None-Match and If-Match on the put itself."""
+"""A ledger's objects in a bucket, or what a gate remembers. Conditions are those of S3: If-None-Match and If-Match on the put itself."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ class S3Store:
 
     remote = True
 
-    def __init__(self, client: Any, *, bucket: str, prefix: str, endpoint: str, retention_days: int | None = None) -> None:
+    def __init__(
+        self, client: Any, *, bucket: str, prefix: str, endpoint: str, retention_days: int | None = None, what: str = "ledger"
+    ) -> None:
+        self._what = what
         self.name = f"s3://{bucket}/{prefix}".rstrip("/")
         self._client = client
         self._bucket = bucket
@@ -79,8 +82,8 @@ class S3Store:
         """Some stores ignore conditions without a word. Asked with the bytes that are there, so a wrong yes does no harm."""
         if self.put_new(key, stored.data) or self.put_if(key, stored.data, '"00000000000000000000000000000000"'):
             raise StoreError(
-                f"ledger {self.name} at {self._endpoint}: the store ignores the conditions of a put, so two runs could fork the record. "
-                "Use a store that honours If-None-Match and If-Match, or a folder"
+                f"{self._what} {self.name} at {self._endpoint}: the store ignores the conditions of a put, so two runs could fork the "
+                "record. Use a store that honours If-None-Match and If-Match, or a folder"
             )
 
     def _put(self, key: str, data: bytes, **conditions: Any) -> bool:
@@ -106,35 +109,36 @@ class S3Store:
             yield
         except (ClientError, BotoCoreError, Boto3Error, HTTPError, *MALFORMED) as exc:
             raise StoreError(
-                f"ledger {self.name} at {self._endpoint}: cannot {verb} {key}: {_why(exc)}. "
+                f"{self._what} {self.name} at {self._endpoint}: cannot {verb} {key}: {_why(exc)}. "
                 "Check endpoint_url, ca_bundle, the keys and what they may do in this bucket"
             ) from exc
 
 
-def open_bucket(location: str, options: Mapping[str, Any]) -> S3Store:
-    """The store of an s3://bucket/prefix. No request is made yet."""
+def open_bucket(location: str, options: Mapping[str, Any], *, what: str = "ledger") -> S3Store:
+    """The store of an s3://bucket/prefix, called ``what`` in messages. No request is made yet."""
     bucket, _slash, prefix = location.removeprefix("s3://").partition("/")
     endpoint = options.get("endpoint_url") or "AWS"
     if not bucket:
-        raise StoreError(f"ledger {location}: there is no bucket in it, wanted s3://bucket/prefix")
+        raise StoreError(f"{what} {location}: there is no bucket in it, wanted s3://bucket/prefix")
     bundle = options.get("ca_bundle")
     if bundle and not Path(bundle).is_file():
         raise StoreError(
-            f"ledger {location} at {endpoint}: ca_bundle {bundle} is not there. Give the file of the store's certificate authority"
+            f"{what} {location} at {endpoint}: ca_bundle {bundle} is not there. Give the file of the store's certificate authority"
         )
     days = options.get("retention_days")
     if days is not None and days < 1:
-        raise StoreError(f"ledger {location}: retention_days is {days}, wanted 1 or more")
+        raise StoreError(f"{what} {location}: retention_days is {days}, wanted 1 or more")
     if bool(options.get("access_key")) != bool(options.get("secret_key")):
-        raise StoreError(f"ledger {location}: access_key and secret_key belong together, one of them is not given")
-    return S3Store(_client(location, options), bucket=bucket, prefix=prefix.strip("/"), endpoint=endpoint, retention_days=days)
+        raise StoreError(f"{what} {location}: access_key and secret_key belong together, one of them is not given")
+    made = _client(f"{what} {location}", options)
+    return S3Store(made, bucket=bucket, prefix=prefix.strip("/"), endpoint=endpoint, retention_days=days, what=what)
 
 
-def _client(location: str, options: Mapping[str, Any]) -> Any:
+def _client(what: str, options: Mapping[str, Any]) -> Any:
     try:
         return client(options, connect_s=CONNECT_S, read_s=READ_S, attempts=ATTEMPTS)
     except S3Error as exc:
-        raise StoreError(f"ledger {location}: {exc}") from exc
+        raise StoreError(f"{what}: {exc}") from exc
 
 
 def _code(exc: Any) -> str:

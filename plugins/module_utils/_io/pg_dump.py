@@ -66,6 +66,8 @@ class _Tool:
     options: Sequence[str]
     env: Mapping[str, str]
     timeout_s: float
+    keeps: Sequence[int] = ()
+    """Descriptors that stay open in it."""
 
     def start(self, *, stdin: bool) -> tuple[_Running, IO[bytes]]:
         errors = tempfile.TemporaryFile()  # noqa: SIM115 - a pipe that nobody reads would stop a tool with much to say
@@ -76,6 +78,7 @@ class _Tool:
                 stdout=subprocess.DEVNULL if stdin else subprocess.PIPE,
                 stderr=errors,
                 env={"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "LC_ALL": "C", **self.env},
+                pass_fds=self.keeps,
             )
         except OSError as exc:
             errors.close()
@@ -122,6 +125,20 @@ class Dump:
         _kill(self._process, self._errors)
 
 
+def dump_directory(folder: Path, server: Server, database: str, place: tuple[Path, int], *, snapshot: str, jobs: int) -> None:
+    """A dump in directory format into an empty directory, by so many processes at once, which keep its descriptor open."""
+    into, lock = place
+    options = ["--format=directory", f"--jobs={jobs}", f"--file={into}", "--no-password", f"--snapshot={snapshot}"]
+    tool = _Tool(folder / "pg_dump", [*options, "--lock-wait-timeout=60s"], server.environment(database), server.timeout_s, keeps=(lock,))
+    _run(tool, f"pg_dump of database {database} at {server}", "Correct what it says, then run this again.")
+
+
+def read_directory(folder: Path, dump: Path, what: str, *, timeout_s: float) -> None:
+    """As :func:`read_whole`, a dump in directory format."""
+    tool = _Tool(folder / "pg_restore", ["--format=directory", "--file=/dev/null", str(dump)], {}, timeout_s)
+    _run(tool, f"reading {what}", "This dump cannot be restored.")
+
+
 def read_whole(folder: Path, chunks: Iterable[bytes], what: str, *, timeout_s: float) -> None:
     """Lets pg_restore read a dump to its end; its table of contents alone would not show that half of it is missing."""
     tool = _Tool(folder / "pg_restore", ["--file=/dev/null"], {}, timeout_s)
@@ -135,6 +152,15 @@ def restore(folder: Path, server: Server, database: str, chunks: Iterable[bytes]
     _feed(
         tool, chunks, f"restoring {what} into {database}", "The live database was not touched. Correct what it says, then run this again."
     )
+
+
+def _run(tool: _Tool, what: str, hint: str) -> None:
+    """A tool that neither reads nor says anything."""
+    process, errors = tool.start(stdin=False)
+    try:
+        _end(process, errors, what, hint)
+    finally:
+        _kill(process, errors)
 
 
 def _feed(tool: _Tool, chunks: Iterable[bytes], what: str, hint: str) -> None:

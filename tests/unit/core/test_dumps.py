@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import dumps
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dumps import DUMP, MANIFEST, Dump
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dumps import DIRECTORY, DUMP, MANIFEST, Dump, File
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.listed import catalogue
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import Stored
 
@@ -22,10 +22,44 @@ def dump(hours: int = 0, *, database: str = "acme", system: str = "7710495708284
     return Dump(database, system, "15", began, began + MINUTE, 1000 + hours, f"{hours:064x}")
 
 
+def directory(hours: int = 0, *, database: str = "acme") -> Dump:
+    began = NOON - dt.timedelta(hours=hours)
+    names = [f"{dumps.label_of(database, began)}{DIRECTORY}/{name}" for name in ("toc.dat", "3001.dat.gz", "blobs.toc")]
+    files = [File(name, 10 * number, f"{number:064x}") for number, name in enumerate(names)]
+    return dumps.of_directory(files, (database, "7710495708284763597", "15", began, began + MINUTE))
+
+
 def test_a_manifest_comes_back() -> None:
     one = dump()
     assert (one.label, one.file) == ("acme-20261205T120000Z", "acme-20261205T120000Z.dump")
     assert dumps.read_manifest(dumps.write_manifest(one), one.label) == one
+    many = directory()
+    assert (many.file, many.size, len(many.parts)) == ("acme-20261205T120000Z.dir", 30, 3)
+    assert dumps.read_manifest(dumps.write_manifest(many), many.label) == many
+
+
+def signed(**values: object) -> bytes:
+    """A manifest of a directory with other values, and its own checksum over them: as somebody would who knows how."""
+    told = {key: value for key, value in json.loads(dumps.write_manifest(directory())).items() if key != "sha256"}
+    told.update(values)
+    return json.dumps({**told, "sha256": dumps._own(told)}).encode()
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        pytest.param({"files": {}}, "names no files", id="none"),
+        pytest.param({"files": {"../other": {"bytes": 1, "sha256": "0" * 64}}}, "files elsewhere", id="outside"),
+        pytest.param({"files": {"..": {"bytes": 1, "sha256": "0" * 64}}}, "files elsewhere", id="the-folder-above"),
+        pytest.param({"files": {"toc.dat": {"bytes": 1, "sha256": "0" * 64}}}, "it is of", id="fewer-than-its-sum-says"),
+        pytest.param({"files": ["toc.dat"]}, "no manifest", id="a-list"),
+        pytest.param({"schema": 1}, "of schema 1, wanted 2", id="schema"),
+    ],
+)
+def test_a_manifest_of_a_directory_that_cannot_be(values: dict[str, object], words: str) -> None:
+    assert dumps.read_manifest(signed(), directory().label) == directory()
+    with pytest.raises(ValueError, match=words):
+        dumps.read_manifest(signed(**values), directory().label)
 
 
 def other(name: str, value: object) -> Callable[[bytes], bytes]:
@@ -84,6 +118,9 @@ def listing(*names: str) -> dict[str, Stored]:
         pytest.param([dump().file, dump().label + MANIFEST], [], id="finished"),
         pytest.param([dump().file], [dump().label], id="no-manifest"),
         pytest.param([dump(database="zeta").file], [], id="another-database"),
+        pytest.param([part.name for part in directory().parts], [directory().label], id="a-directory"),
+        pytest.param([*(part.name for part in directory().parts), directory().label + MANIFEST], [], id="a-finished-directory"),
+        pytest.param([f"{directory().file}{dumps.UNFINISHED}/toc.dat"], [], id="a-directory-that-is-being-made"),
         pytest.param(["acme-20261205T130000Z" + DUMP], [], id="its-manifest-is-about-to-come"),
     ],
 )
@@ -96,6 +133,25 @@ def test_what_the_listing_shows_of_a_dump() -> None:
     assert dumps.noted(dump(), listing(dump().file)).told() == {"files": 1, "read": 0, "remembered": 0, "read_bytes": 0}
     assert dumps.noted(dump(), {}).missing == [dump().file]
     assert dumps.noted(dump(5), listing(dump(5).file)).short == [dump(5).file]
+
+
+def test_what_the_listing_shows_of_a_directory() -> None:
+    one = directory()
+    whole = {part.name: Stored(part.size, "1") for part in one.parts}
+    assert dumps.noted(one, whole).told() == {"files": 3, "read": 0, "remembered": 0, "read_bytes": 0}
+    toc, data = f"{one.file}/toc.dat", f"{one.file}/3001.dat.gz"
+    assert dumps.noted(one, {name: file for name, file in whole.items() if name != toc}).missing == [toc]
+    assert dumps.noted(one, {**whole, data: Stored(9, "1")}).short == [data]
+    assert dumps.noted(one, {**whole, f"{one.file}/more": Stored(9, "1")}).extra == [f"{one.file}/more"]
+    assert dumps.noted(one, {**whole, f"{directory(1).file}/more": Stored(9, "1")}).extra == []
+
+
+def test_too_many_directories() -> None:
+    names = [name for one in (directory(0), directory(1)) for name in (one.label + MANIFEST, *(part.name for part in one.parts))]
+    assert dumps.surplus(names, "acme", 1) == [directory(1).label + MANIFEST, directory(1).file]
+    assert dumps.is_taken(names, directory(1).label)
+    assert not dumps.is_taken(names, directory(2).label)
+    assert dumps.unfinished([directory().file + dumps.UNFINISHED], "acme") == [directory().file + dumps.UNFINISHED]
 
 
 def test_too_many_are_the_oldest_and_their_manifests_go_first() -> None:
