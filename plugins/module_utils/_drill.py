@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from io import TextIOWrapper
 from pathlib import Path
@@ -51,6 +52,9 @@ class Order:
     target: dt.datetime | None = None
     """The instant to go back to; without it the end of what is archived, and with the kind ``pitr`` a random one."""
     odoo: OdooOrder | None = None
+    dumps: str = ""
+    """Where the tenant's dumps are, when its newest dump is drilled and not the backup of its cluster."""
+    s3: Mapping[str, Any] = field(default_factory=dict)
     bundle: Path | None = None
     """What a rebuild needs besides database and files, as recovery_bundle writes it, of the ``tenant``."""
     tenant: str = ""
@@ -149,10 +153,17 @@ class Drill:
         folder, version = binaries(system.version, order.pg_bin)
         free, size = free_bytes(order.scratch), self._size_of_one(backup) if order.one_tenant else backup.size
         self.record.checks += drill.judge_before(size=size, free=free, version=system.version, binaries=version, scratch=str(order.scratch))
-        if order.odoo:
-            self.record.checks.append(judge_command(order.odoo.command, found=shutil.which(order.odoo.command)))
+        self._judge_command()
         self.found["backup"] = {**backup.document(), "system_id": system.system_id, "version": system.version}
         return backup, system, folder or Path()
+
+    def _judge_command(self) -> None:
+        if self.order.odoo:
+            self.record.checks.append(judge_command(self.order.odoo.command, found=shutil.which(self.order.odoo.command)))
+
+    def _served(self) -> str:
+        """The database of the copy that Odoo works on."""
+        return BACK if self.order.one_tenant or not self.order.odoo else self.order.odoo.database
 
     def _size_of_one(self, backup: Backup) -> int:
         order = self.order
@@ -261,7 +272,7 @@ class Drill:
         order, record = self.order.odoo, self.record
         if order is None or not record.good:
             return
-        on_copy, process = OdooOnCopy(order, instance, BACK if self.order.one_tenant else order.database), None
+        on_copy, process = OdooOnCopy(order, instance, self._served()), None
         with record.told("odoo_works"):
             process = on_copy.prepare(scratch, self.kit)
             if self.kit:

@@ -26,7 +26,7 @@ _STEPS = {
 }
 """Steps at which an error is the backup's fault, with the code of one that has none of its own."""
 _FAULTS = ("CHECKSUM", "NO_BACKUP", "PITR", "DATABASE", "RESTORE", "NOT_ODOO")
-_OURS = ("PITR_END", "ISOLATION", "TOOL")
+_OURS = ("PITR_END", "ISOLATION", "TOOL", "S3", "S3_REFUSED", "S3_UNREACHABLE")
 
 
 def _nothing() -> dict[str, Any]:

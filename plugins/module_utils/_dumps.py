@@ -20,7 +20,7 @@ from typing import Any, Union
 from ._backup_gate import Limits, judge_listed
 from ._checkpoint import unaltered
 from ._core import dumps as core
-from ._core.checks import Check, rfc3339
+from ._core.checks import Check
 from ._core.dumps import Dump, File, Told
 from ._core.errors import ChangeError
 from ._core.listed import catalogue
@@ -79,7 +79,7 @@ def take(order: Order, *, now: Callable[[], dt.datetime], check: bool) -> dict[s
     if isinstance(store, Folder):
         for one in removed:
             store.remove(one)
-    return {"changed": True, "dump": document(taken), "removed": removed}
+    return {"changed": True, "dump": core.document(taken), "removed": removed}
 
 
 def _finish(store: Store, name: str, manifest: bytes) -> None:
@@ -142,20 +142,6 @@ def _home(order: Order) -> Folder:
     return home
 
 
-def document(dump: Dump) -> dict[str, Any]:
-    """What is returned of a dump."""
-    return {
-        "label": dump.label,
-        "file": dump.file,
-        "files": len(dump.parts),
-        "began": rfc3339(dump.began),
-        "ended": rfc3339(dump.ended),
-        "size_bytes": dump.size,
-        "sha256": dump.sha256,
-        "version": dump.version,
-    }
-
-
 def _too_many(order: Order, names: Iterable[str]) -> list[str]:
     if not isinstance(order.store, Folder):
         return []
@@ -191,6 +177,12 @@ def _judge_dumps(store: Store, database: str, limits: Limits, *, now: dt.datetim
     if limits.checksums_s is not None:
         found["content"] = {part.name: part.told() for part in parts}
     return [*checks, *judge(parts)], found
+
+
+def readable_dumps(store: Store, database: str) -> tuple[list[Dump], list[str]]:
+    """The dumps of a database whose manifests are right, and the manifests that are not or cannot be read."""
+    papers, dumps = _manifests(store, database, store.listing())
+    return dumps, [*papers.corrupt, *papers.unreadable]
 
 
 def _manifests(store: Store, database: str, stored: dict[str, Stored]) -> tuple[Found, list[Dump]]:

@@ -40,6 +40,8 @@ options:
       - V(pitr) goes back to an instant, from the newest backup that had ended by then. The copy has to have all that was committed by
         then and nothing later; the last transaction that was repeated and the first one that was not tell, so that nothing has to be
         written to the source before. O(max_rpo) has no meaning then.
+      - V(single_tenant) with O(dumps) brings back the newest dump that M(odoo_ops.change_control.tenant_dump) has taken of the one
+        database in O(databases), into a new cluster. Each of its files has to be what the manifest says.
       - V(single_tenant) brings back the one database in O(databases) out of a backup of the whole cluster. The others are not read from
         the repository. The database is then dumped and restored next to itself, as it would be into the cluster in use, every table
         has to have as many rows there, and O(max_rto) holds until then. O(target) may be given.
@@ -158,9 +160,13 @@ options:
       - A transaction after it has to be in the archive, else the verdict is V(unknown).
     type: str
   stanza:
-    description: The stanza of the cluster.
+    description: The stanza of the cluster. Either it or O(dumps) has to be given.
     type: str
-    required: true
+  dumps:
+    description:
+      - The C(location) of M(odoo_ops.change_control.tenant_dump), a folder or V(s3://bucket/prefix), with O(kind=single_tenant). O(s3)
+        says how that bucket and the one in O(filestore) are reached.
+    type: str
   config:
     description: Path of pgBackRest's configuration file. Without it pgBackRest, or the wrapper in O(command), uses its own.
     type: path
@@ -248,6 +254,13 @@ EXAMPLES = r"""
     config: /etc/pgbackrest/pgbackrest.conf
     kind: single_tenant
     databases: [acme]
+    max_rto: PT30M
+
+- name: Last night's dump comes back
+  odoo_ops.change_control.restore_drill:
+    kind: single_tenant
+    databases: [acme]
+    dumps: /var/backups/odoo
     max_rto: PT30M
 
 - name: The tenant comes back from nothing, and posts invoices
@@ -382,6 +395,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Order, processors
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_dump import DumpDrill
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOrder, Update
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import (
     GATE_SPEC,
@@ -422,7 +436,12 @@ FILESTORE_SPEC: dict[str, Any] = {
     "bucket": {"type": "str"},
     "prefix": {"type": "str"},
 }
-RULES: dict[str, Any] = {"required_by": {"odoo": "filestore"}, "required_if": [("kind", "rebuild", ("bundle", "odoo"))]}
+RULES: dict[str, Any] = {
+    "required_by": {"odoo": "filestore"},
+    "required_if": [("kind", "rebuild", ("bundle", "odoo"))],
+    "required_one_of": [("stanza", "dumps")],
+    "mutually_exclusive": [("stanza", "dumps")],
+}
 SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": ["restore", "pitr", "rebuild", "single_tenant"], "default": "restore"},
     "bundle": {"type": "path"},
@@ -431,7 +450,8 @@ SPEC: dict[str, dict[str, Any]] = {
     "filestore": {"type": "dict", "options": FILESTORE_SPEC, "required_one_of": [EITHER], "mutually_exclusive": [EITHER]},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
     "target": {"type": "str"},
-    "stanza": {"type": "str", "required": True},
+    "stanza": {"type": "str"},
+    "dumps": {"type": "str"},
     "config": {"type": "path"},
     "command": {"type": "path", "default": "pgbackrest"},
     "scratch": {"type": "path", "default": "/var/tmp/odoo-restore-drill"},  # noqa: S108 - its owner and mode are checked
@@ -456,9 +476,13 @@ def order(given: dict[str, Any]) -> Order:
         raise ValueError(f"bundle is {given['bundle']}, and kind is {kind}. Set kind to rebuild, or leave bundle out.")
     if kind == "single_tenant" and len(databases) != 1:
         raise ValueError(f"databases is {databases}, wanted exactly one with kind single_tenant: the database of the tenant.")
+    if given["dumps"] and (kind != "single_tenant" or given["target"]):
+        raise ValueError(f"dumps is {given['dumps']}, and kind is {kind}. Set kind to single_tenant, and leave target out.")
     to_instant, odoo = kind == "pitr" or given["target"], odoo_order(given) if given["odoo"] else None
     return Order(
-        stanza=given["stanza"],
+        stanza=given["stanza"] or "",
+        dumps=given["dumps"] or "",
+        s3=given["s3"],
         command=command_of(given["command"], given["config"]),
         scratch=Path(given["scratch"]).resolve(),
         run_as=given["run_as"],
@@ -515,9 +539,10 @@ def update_order(odoo: dict[str, Any]) -> Update:
 
 
 def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
-    at, subject = utc_now(), f"restore drill of stanza {given['stanza']}"
+    what = f"stanza {given['stanza']}" if given["stanza"] else f"the dumps in {given['dumps']}"
+    at, subject = utc_now(), f"restore drill of {what}"
     try:
-        drill = Drill(order(given), began=at)
+        drill = (DumpDrill if given["dumps"] else Drill)(order(given), began=at)
     except ValueError as exc:
         raise ChangeError(str(exc)) from exc
     if check:

@@ -80,6 +80,20 @@ def of_directory(files: Iterable[File], told: Told) -> Dump:
     return Dump(*told, sum(file.size for file in known), hashlib.sha256(sums.encode()).hexdigest(), known)
 
 
+def document(dump: Dump) -> dict[str, Any]:
+    """What is returned of a dump."""
+    return {
+        "label": dump.label,
+        "file": dump.file,
+        "files": len(dump.parts),
+        "began": rfc3339(dump.began),
+        "ended": rfc3339(dump.ended),
+        "size_bytes": dump.size,
+        "sha256": dump.sha256,
+        "version": dump.version,
+    }
+
+
 def label_of(database: str, began: dt.datetime) -> str:
     return f"{database}-{began.astimezone(dt.timezone.utc).strftime(_STAMP)}"
 

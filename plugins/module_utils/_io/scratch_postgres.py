@@ -25,6 +25,7 @@ from .._core.rehearsal import EVERY_S, MODES, LockSample, Worked
 from .scratch import MARK
 
 PORT = 5432  # names the socket only
+OWNER = "odoo_copy"
 _FOLDERS = ("/usr/lib/postgresql/{version}/bin", "/usr/pgsql-{version}/bin")
 _SOCKET_LIMIT = 107  # bytes of a socket's path
 _FOREIGN = re.compile(r"FATAL|PANIC|ERROR|LOG:  (?:restored|consistent|redo|last completed|invalid)")
@@ -115,6 +116,27 @@ class Instance:
                 argv, "postgres", stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
             )
         self._wait(process)
+
+    def make(self) -> None:
+        """A new cluster, in the place of a restored one."""
+        options = ["--username=" + self.login, "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+        self._run(["initdb", f"--pgdata={self.data}", *options], "postgres", what="initdb")
+
+    def make_from(self, dump: Path, name: str) -> None:
+        """Makes a database of a dump whose roles are not here: a role of its own has all of it, because Odoo refuses to be postgres."""
+        self.ask("postgres", f"CREATE ROLE {OWNER} LOGIN SUPERUSER")
+        letters = ["--encoding=UTF8", "--lc-collate=C", f"--owner={OWNER}"]
+        self._run(["createdb", "--template=template0", *letters, name], "postgres", what=f"createdb {name}", code="EXPORT")
+        options = [
+            f"--jobs={self.processes}",
+            "--exit-on-error",
+            "--no-owner",
+            "--no-acl",
+            "--no-tablespaces",
+            f"--username={OWNER}",
+            f"--dbname={name}",
+        ]
+        self._run(["pg_restore", *options, str(dump)], name, what=f"pg_restore into {name}", code="EXPORT")
 
     def ask(self, database: str, sql: str) -> list[list[str]]:
         """The rows of a query, as text."""
