@@ -17,6 +17,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._barman im
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._basebackups import judge_basebackups
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import filestore
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dumps import MANIFEST, read_manifest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.proved import Proved
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.stored_files import judge
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.wal import parse_listing
@@ -227,9 +228,15 @@ class DumpScene(Scene):
         checks, found = judge_dumps(self.store, "postgres", limits(memory), now=now() + LATER)
         return checks, found["proved"]
 
-    def is_harmless(self, _path: Path, _data: bytes | None) -> bool:
-        """Without its manifest and its dump there was none; one of both is left here."""
-        return False
+    def is_harmless(self, path: Path, data: bytes | None) -> bool:
+        """White space behind a manifest. Without its manifest and its dump there was none; one of both is left here."""
+        label, is_manifest = path.name.removesuffix(MANIFEST), path.name.endswith(MANIFEST)
+        if data is None or not is_manifest or path not in self.files:
+            return False
+        try:
+            return read_manifest(data, label) == read_manifest(self.read(path), label)
+        except ValueError:
+            return False
 
 
 def take_dumps(home: Path, store: DumpFolder | Objects, jobs: int | None = None) -> None:
