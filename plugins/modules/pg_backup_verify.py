@@ -297,7 +297,8 @@ evidence:
   description:
     - The checks, each with id, ok, observed, expected, hint and code.
     - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
-      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO and TOOL (it could not be told).
+      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO, TOOL (it could not be
+      told) and DECODER (nothing here can read it).
   returned: always
   type: dict
   sample: {"schema": 1, "subject": "stanza shared", "measured_at": "2026-11-21T05:53:52Z", "checks": [
