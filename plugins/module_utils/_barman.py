@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
@@ -23,7 +24,7 @@ from ._core.stored_files import Found, judge
 from ._core.wal import parse_segment
 from ._core.wal_records import DamagedWalError, Origin, Walk, cut, origin
 from ._core.wal_window import NO_WINDOW, history_needed, judge_wal
-from ._io.barman_files import Server, segment
+from ._io.barman_files import Server, UnreadError, segment
 from ._io.basebackup_files import files_of, note, readable
 from ._io.checksums import crc32c
 from ._repository import Reading
@@ -60,7 +61,7 @@ def _judged(server: Server, limits: Limits, *, now: dt.datetime) -> tuple[list[C
     reading = Reading(limits.memory, limits.rounds, time.monotonic() + (limits.checksums_s or 0), [papers])
     if limits.checksums_s is not None:
         checks += _read_backups(server, catalogue, {info.label: info for info in infos}, reading)
-        _read_archive(server, reading.new_part("wal"), reading)
+        checks += _read_archive(server, reading.new_part("wal"), reading)
         found["proved"] = reading.proved(whole=True)
     there = server.labels()  # some were deleted meanwhile, by Barman's retention
     parts = [part for part in reading.parts if not part.name.startswith("backup_") or part.name.removeprefix("backup_") in there]
@@ -107,9 +108,10 @@ class _File:
     fact: int
 
 
-def _read_archive(server: Server, found: Found, reading: Reading) -> None:
+def _read_archive(server: Server, found: Found, reading: Reading) -> list[Check]:
     """Every record of every segment that is due. One that runs on into the next segment is followed there."""
-    files = _files(server, found)
+    unread: Counter[str] = Counter()
+    files = _files(server, found, unread)
     found.files = len(files)
     due = []
     for file in files:
@@ -130,14 +132,18 @@ def _read_archive(server: Server, found: Found, reading: Reading) -> None:
             found.corrupt.append(f"{file.name}: {exc}")
         except FileNotFoundError:
             continue  # Barman's retention: which segments there have to be, the continuity of the listing tells
+        except UnreadError as exc:
+            unread[exc.codec] += 1
+            continue
         except OSError as exc:
             note(exc, file.name, found)
         else:
             reading.facts.add(file.fact)
         found.read += 1
+    return core.judge_unread(unread)
 
 
-def _files(server: Server, found: Found) -> list[_File]:
+def _files(server: Server, found: Found, unread: Counter[str]) -> list[_File]:
     """The segments in their order; those whose names cannot be understood are noted."""
     _archive, stored = server.wal()
     size, files = None, []
@@ -147,6 +153,9 @@ def _files(server: Server, found: Found) -> list[_File]:
             place = parse_segment(name, size)
         except ValueError as exc:
             found.corrupt.append(f"{name}: {exc}")
+            continue
+        except UnreadError as exc:
+            unread[exc.codec] += 1
             continue
         except OSError as exc:
             note(exc, name, found)

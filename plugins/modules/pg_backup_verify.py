@@ -362,7 +362,8 @@ evidence:
   description:
     - The checks, each with id, ok, observed, expected, hint and code.
     - Codes are NO_BACKUP, INCOMPLETE, AGE, FUTURE, REFERENCE_MISSING, SYSTEM_ID, WAL_GAP, WAL_FORK, WAL_HISTORY, WAL_DUPLICATE,
-      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO and TOOL (it could not be told).
+      WAL_AGE, SCHEDULE, RETENTION, MISSING_COPY, CHECKSUM, READ_STALE, RESTORE_STALE, RTO, RTO_GROWN, RPO, TOOL (it could not be
+      told) and DECODER (nothing here can read it).
     - Of a bucket they are BUCKET_NOT_VERSIONED, BUCKET_EXPIRES, BUCKET_RETENTION, BUCKET_NOT_LOCKED, BUCKET_NOT_ENCRYPTED, BUCKET_DELETED,
       SEGREGATION and SEGREGATION_UNKNOWN; where it did not answer, S3_REFUSED, S3_UNREACHABLE and S3_NOT_FOUND.
   returned: always

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import lzma
 import os
 import shutil
 import tempfile
@@ -92,6 +94,17 @@ def unlist(made: Barman, number: int) -> None:
     os.utime(wal(made, number), (an_hour_ago, an_hour_ago))
 
 
+def old(path: Path) -> None:
+    """A file that was not taken in a moment ago."""
+    an_hour_ago = path.stat().st_mtime - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
+
+
+def without_list(made: Barman) -> None:
+    (made.location / "wals/xlog.db").unlink()
+    old(wal(made, -2))
+
+
 def data(made: Barman) -> Path:
     return made.location / "base" / labels(made)[-1] / "data"
 
@@ -100,6 +113,7 @@ DAMAGES: dict[str, tuple[Callable[[Barman], Any], str]] = {
     "wal-in-mid-chain-is-gone": (lambda made: wal(made, -2).unlink(), "WAL_GAP"),
     "wal-is-damaged": (lambda made: flip(wal(made, -2), 3000), "CHECKSUM"),
     "wal-is-another": (lambda made: shutil.copy(wal(made, -3), wal(made, -2)), "CHECKSUM"),
+    "barmans-list-is-gone": (without_list, "WAL_GAP"),
     "wal-is-not-in-barmans-list": (lambda made: unlist(made, -2), "WAL_GAP"),
     "a-table-is-damaged": (lambda made: flip(data(made) / "global/1260", 100), "CHECKSUM"),
     "a-table-is-gone": (lambda made: (data(made) / "global/1260").unlink(), "INCOMPLETE"),
@@ -118,6 +132,62 @@ def test_damage_has_its_code(whole: Barman, name: str) -> None:
     damage(whole)
     found = verify(whole, **given)
     assert (found["verdict"], code in codes(found)) == ("fail", True), found["msg"]
+
+
+def test_barman_restores_no_wal_without_its_list(whole: Barman) -> None:
+    """Why that is damage: of this version it takes what is not there for an empty list."""
+    for count in (len(whole.archived()), 0):
+        target = whole.home / f"restored-{count}"
+        whole.barman("recover", "main", labels(whole)[0], str(target))
+        assert (len([path for path in (target / "pg_wal").glob("*") if len(path.name) == 24]) > 0) == bool(count)
+        shutil.rmtree(target)
+        (whole.location / "wals/xlog.db").unlink(missing_ok=True)
+
+
+def test_the_list_of_newer_versions(whole: Barman) -> None:
+    """It bears the server's name; where there is none, Barman makes it again, or has it elsewhere."""
+    listed = whole.location / "wals/xlog.db"
+    old(wal(whole, -2))
+    newer = listed.rename(listed.with_name("main-xlog.db"))
+    assert verify(whole, depth="catalogue")["verdict"] == "pass"
+    say(newer, wal(whole, -2).name, "X")
+    assert codes(verify(whole, depth="catalogue")) == {"WAL_GAP"}
+    newer.unlink()
+    (whole.location / "meta").mkdir()
+    assert verify(whole, depth="catalogue")["verdict"] == "pass"
+
+
+def rewritten(made: Barman, number: int, form: Callable[[bytes], bytes]) -> None:
+    path = wal(made, number)
+    seen = path.stat()
+    path.write_bytes(form(gzip.decompress(path.read_bytes())))
+    os.utime(path, (seen.st_atime, seen.st_mtime))
+
+
+def test_wal_that_is_compressed_by_xz_is_read(whole: Barman) -> None:
+    for number in range(len(whole.archived())):
+        rewritten(whole, number, lzma.compress)
+    found = verify(whole)
+    assert (found["verdict"], found["content"]["wal"]["read"]) == ("pass", len(whole.archived())), found["msg"]
+    flip(wal(whole, -2), 300)
+    assert codes(verify(whole)) == {"CHECKSUM"}
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        pytest.param(b"\xff\x06\x00\x00sNaPpY", "compressed by snappy", id="snappy"),
+        pytest.param(b"\x85\x01\x8c\x03\xc0\xff\xee", "encrypted", id="gpg"),
+    ],
+)
+@pytest.mark.parametrize("which", ["one", "all"])
+def test_wal_that_cannot_be_read_is_unknown_and_not_damaged(whole: Barman, head: bytes, words: str, which: str) -> None:
+    for number in [-2] if which == "one" else range(len(whole.archived())):
+        rewritten(whole, number, lambda data: head + data[:1000])
+    found = verify(whole)
+    assert (found["verdict"], codes(found)) == ("unknown", {"DECODER"})
+    assert words in found["msg"]
+    assert verify(whole, depth="catalogue")["verdict"] == "pass"
 
 
 def test_a_backup_without_checksums_is_not_proved(whole: Barman) -> None:

@@ -50,7 +50,7 @@ WITHOUT_CHECKSUM = {
     "pgbackrest *.backup": "a label of a backup that PostgreSQL archives and no restore reads",
     "pgbackrest backup.history/*": "manifests of expired backups, for people",
     "barman backup.info": "what Barman tells of a backup: its beginning is held against the manifest, which has a checksum",
-    "barman xlog.db": "Barman's list of WAL: only that it names what is there can be asked",
+    "barman xlog.db": "Barman's list of WAL: only that it is there, and names what is there, can be asked",
     "filestore names that are no hash": "neither name nor database tells what is in them: FILESTORE_UNPROVABLE, so that it does not pass",
     "filestore files that nobody names": "orphaned: no restore needs them",
     "bucket older versions": "which ones there were nobody tells; those that a restore point of a change names are proved with it",
@@ -186,7 +186,7 @@ class BarmanScene(Scene):
         """As :class:`RepositoryScene`; in Barman's list of WAL only names count, and behind the newest segment's last record nothing."""
         if path.name == "xlog.db":
             names = {line.split("\t")[0] for line in (data or b"").decode(errors="replace").splitlines()}
-            return data is None or {name for name in self.made.archived() if name not in names} == set()
+            return data is not None and {name for name in self.made.archived() if name not in names} == set()
         if path.parent.parent.name != "wals":
             return False
         if data is None:

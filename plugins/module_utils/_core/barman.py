@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from .backup import Backup, Stanza, System
-from .checks import Check
+from .checks import Check, unknown
 from .stored_files import Stored
 from .wal import Archive, parse_lsn
 
@@ -111,8 +111,50 @@ def archive_of(stored: Mapping[str, Stored], written: Mapping[str, int]) -> Arch
     return Archive(segments, (), tuple(sorted(histories)), tuple(sorted(partials)))
 
 
+MAGIC = {
+    b"\x1f\x8b": "gz",
+    b"BZh": "bz2",
+    b"\x04\x22\x4d\x18": "lz4",
+    b"\x28\xb5\x2f\xfd": "zst",
+    b"\xfd7zXZ\x00": "xz",
+    b"\xff\x06\x00\x00sNaPpY": "snappy",
+    b"-----BEGIN PGP MESSAGE": "gpg",
+}
+"""Barman compresses and encrypts a file of WAL without naming it otherwise."""
+HEAD = max(map(len, MAGIC))
+_PACKETS = re.compile(
+    rb"[\x84\x8c\xc1\xc3][\x00-\xbf][\x03-\x06]|\x85..[\x03-\x06]|[\xc1\xc3](?:[\xc0-\xdf].|\xff....)[\x03-\x06]", re.DOTALL
+)
+"""How a message of OpenPGP begins: a packet with a session's key, its length, and its version (RFC 9580, 4.2 and 5.1 to 5.3)."""
+
+
+def codec_of(head: bytes) -> str:
+    """How a file of WAL is compressed, "gpg" when it is encrypted, "" when it is neither."""
+    if _PACKETS.match(head):
+        return "gpg"
+    return next((codec for magic, codec in MAGIC.items() if head.startswith(magic)), "")
+
+
+UNREAD = {
+    "snappy": (
+        "compressed by snappy, which cannot be read here",
+        "Set compression of this server to gzip, lz4, zstd or xz; what is compressed by snappy only a restore proves.",
+    ),
+    "gpg": ("encrypted", "Barman's check and a restore with the key prove them; without the key nothing can."),
+}
+"""What is said of files in a form that is known and cannot be read, and what to do."""
+
+
+def judge_unread(files: Mapping[str, int]) -> list[Check]:
+    """Of each such form, when there are files of it."""
+    return [
+        unknown("wal_decoder", f"{count} files of the archive are {UNREAD[codec][0]}", hint=UNREAD[codec][1], code="DECODER")
+        for codec, count in sorted(files.items())
+    ]
+
+
 def judge_listed_wal(listed: Iterable[str], archive: Archive, *, now: dt.datetime) -> Check:
-    """Barman restores the WAL that its own list names, ``xlog.db``; what was taken in a moment ago may be on its way into it."""
+    """Barman restores the WAL that its own list names; what was taken in a moment ago may be on its way into it."""
     known, settled = set(listed), now.timestamp() - SETTLED_S
     lost = sorted(name for name, at in archive.stored.items() if at < settled and name not in known)
     hint = "Run barman rebuild-xlogdb for this server." if lost else ""

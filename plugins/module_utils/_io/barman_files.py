@@ -7,14 +7,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .._core.barman import Info, archive_of, read_info
+from .._core.barman import HEAD, UNREAD, Info, archive_of, codec_of, read_info
+from .._core.errors import ChangeError
 from .._core.stored_files import Found, Stored
 from .._core.wal import Archive
 from .basebackup_files import PlaceError, chunks_of, decoded_chunks
 from .folder_walk import files_below, stored
 
-MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4", b"\x28\xb5\x2f\xfd": "zst"}
-"""Barman compresses a file of WAL without naming it otherwise."""
+
+class UnreadError(ChangeError):
+    """A form of WAL that is known, and that nothing here can read."""
+
+    def __init__(self, path: Path, codec: str) -> None:
+        super().__init__(f"{path} is {UNREAD[codec][0]}. {UNREAD[codec][1]}", code="DECODER")
+        self.codec = codec
 
 
 class Server:
@@ -63,9 +69,16 @@ class Server:
         return archive, {name: file for name, file in files.items() if name in archive.stored}
 
     def listed_wal(self) -> list[str] | None:
-        """The names in Barman's own list; None where it keeps that elsewhere."""
-        path = self.home / "wals" / "xlog.db"
-        return [line.partition("\t")[0] for line in path.read_text(errors="replace").splitlines()] if path.exists() else None
+        """The names in Barman's own list; None where it may keep that elsewhere.
+
+        Before 3.13 it is ``xlog.db``, and one that is not there is empty to Barman, which then restores no WAL. Since 3.13 it bears the
+        server's name, may lie in another directory (``xlogdb_directory``), and is made again when it is not there.
+        """
+        wals = self.home / "wals"
+        found = sorted(wals.glob("*-xlog.db")) or [path for path in (wals / "xlog.db",) if path.exists()]
+        if not found:
+            return None if (self.home / "meta").is_dir() else []
+        return [line.partition("\t")[0] for path in found for line in path.read_text(errors="replace").splitlines()]
 
     def history(self, timeline: int) -> str | None:
         path = self.home / "wals" / f"{timeline:08X}.history"
@@ -73,8 +86,9 @@ class Server:
 
 
 def segment(path: Path) -> Iterator[bytes]:
-    """What is in a file of the archive, decompressed; OSError when it is damaged."""
+    """What is in a file of the archive, decompressed; OSError when it is damaged, UnreadError when nothing here can read it."""
     with path.open("rb") as file:
-        head = file.read(4)
-    codec = next((codec for magic, codec in MAGIC.items() if head.startswith(magic)), "")
+        codec = codec_of(file.read(HEAD))
+    if codec in UNREAD:
+        raise UnreadError(path, codec)
     return decoded_chunks(path, codec) if codec else chunks_of(path)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import bz2
 import hashlib
+import lzma
 import zlib
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -30,6 +31,8 @@ def decoder(codec: str) -> Any:
         return zlib.decompressobj(wbits=31)
     if codec == "bz2":
         return bz2.BZ2Decompressor()
+    if codec == "xz":
+        return lzma.LZMADecompressor(lzma.FORMAT_XZ)
     try:
         if codec == "lz4":
             import lz4.frame

@@ -111,6 +111,37 @@ def test_wal_has_to_be_in_barmans_list(age_s: int, listed: bool, ok: bool) -> No
     assert barman.judge_listed_wal([SEGMENT] if listed else [], archive, now=NOW).ok is ok
 
 
+@pytest.mark.parametrize(
+    ("head", "codec"),
+    [
+        pytest.param("1f8b0800", "gz", id="gzip"),
+        pytest.param("425a6839", "bz2", id="bzip2"),
+        pytest.param("04224d18", "lz4", id="lz4"),
+        pytest.param("28b52ffd", "zst", id="zstd"),
+        pytest.param("fd377a585a00", "xz", id="xz"),
+        pytest.param("ff060000734e61507059", "snappy", id="snappy"),
+        pytest.param("8c0d04090302", "gpg", id="a-passphrase"),
+        pytest.param("845e03c0ffee", "gpg", id="a-key-of-a-curve"),
+        pytest.param("85018c03c0ffee", "gpg", id="a-key-of-rsa"),
+        pytest.param("c1c0cd03c0ffee", "gpg", id="a-new-packet"),
+        pytest.param(b"-----BEGIN PGP MESSAGE-----".hex(), "gpg", id="armored"),
+        pytest.param("10d107000100000000000001", "", id="postgresql-15"),
+        pytest.param("16d107000100000000000001", "", id="postgresql-17"),
+        pytest.param("", "", id="nothing"),
+        pytest.param("0f8b0800", "", id="a-damaged-gzip"),
+        pytest.param("00000000000000000000", "", id="zeros"),
+    ],
+)
+def test_in_what_form_a_file_of_wal_is(head: str, codec: str) -> None:
+    assert barman.codec_of(bytes.fromhex(head)[: barman.HEAD]) == codec
+
+
+def test_a_form_that_nobody_can_read_is_unknown() -> None:
+    found = barman.judge_unread({"snappy": 2, "gpg": 1})
+    assert [(one.ok, one.code, bool(one.hint)) for one in found] == [(None, "DECODER", True)] * 2
+    assert barman.judge_unread({}) == []
+
+
 @pytest.mark.parametrize(("timeline", "start", "differs"), [(1, 0x3000028, False), (2, 0x3000028, True), (1, 0x3000030, True)])
 def test_the_manifest_tells_whether_the_document_is_of_this_backup(timeline: int, start: int, differs: bool) -> None:
     assert barman.differs(info(), timeline, start) is differs
