@@ -90,7 +90,7 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
             checks += _content(tool, catalogue, limits, found)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
-        checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
+        checks.append(unknown("repository", seen, hint=advice, code=str(exc.facts.get("code", "TOOL"))))
     return checks, found
 
 
