@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -26,6 +27,7 @@ from tests.support.damages_barman import info, say
 from tests.support.pgbackrest import Repository
 from tests.support.small_cluster import USER, SmallCluster
 
+ERROR = re.compile("status: error|ERROR|FAILED")
 LONG_AGO = {"at": "2020-01-01T00:00:00Z", "verdict": "pass"}
 FAILED = {"at": "2026-01-01T00:00:00Z", "verdict": "fail"}
 Options = Mapping[str, Any]
@@ -63,7 +65,7 @@ class Scene:
             command = [*as_user(self.user), *argv]
             done = subprocess.run(command, cwd=self.made.home, capture_output=True, text=True, check=False, timeout=300)
             text = done.stdout + done.stderr
-            told.append(f"{name} {done.returncode}{' (names an error)' if done.returncode == 0 and 'rror' in text else ''}")
+            told.append(f"{name} {done.returncode}{' (names an error)' if done.returncode == 0 and ERROR.search(text) else ''}")
         return ", ".join(told)
 
 
