@@ -95,7 +95,7 @@ def judge_repository(tool: Pgbackrest, stanza: str, limits: Limits, *, now: dt.d
             checks += _place(tool, catalogue, wal, limits)
     except PgbackrestError as exc:
         seen, advice = advice_of(str(exc))
-        checks.append(unknown("repository", seen, hint=advice, code="TOOL"))
+        checks.append(unknown("repository", seen, hint=advice, code=str(exc.facts.get("code", "TOOL"))))
     return checks, found
 
 

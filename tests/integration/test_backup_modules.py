@@ -20,6 +20,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratc
 from tests.lab.site import wait_for
 from tests.support import ansible
 from tests.support.ansible import run_module
+from tests.support.damages_pgbackrest import DAMAGES, delete_a_file, flip_in_a_backup, in_mid_chain
 from tests.support.pgbackrest import Repository
 
 AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="as root only")
@@ -126,66 +127,9 @@ def test_what_was_promised_is_asked_for(repository: Repository) -> None:
     assert "timezone is 'Mars'" in verify(repository, schedule={"rrule": "FREQ=DAILY", "timezone": "Mars"})["msg"]
 
 
-def in_mid_chain(repository: Repository) -> None:
-    repository.wal(repository.archived()[-3])[0].unlink()
-
-
-def between_backups(repository: Repository) -> None:
-    repository.wal(repository.archived()[3])[0].unlink()
-
-
-def flip(file: Path, at: int) -> None:
-    content = bytearray(file.read_bytes())
-    content[at] ^= 0x10
-    file.write_bytes(content)
-
-
-def largest(folder: Path) -> Path:
-    return max((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
-
-
-def flip_in_a_backup(repository: Repository) -> None:
-    flip(largest(repository.repo / "backup" / repository.stanza / repository.label("F")), 500)
-
-
-def flip_in_wal(repository: Repository) -> None:
-    flip(repository.wal(repository.archived()[-2])[0], 600)
-
-
-def delete_a_file(repository: Repository) -> None:
-    largest(repository.repo / "backup" / repository.stanza / repository.label("F")).unlink()
-
-
-def delete_the_full(repository: Repository) -> None:
-    shutil.rmtree(repository.repo / "backup" / repository.stanza / repository.label("F"))
-
-
-def delete_its_manifests(repository: Repository) -> None:
-    for file in (repository.repo / "backup" / repository.stanza / repository.label("I")).glob("backup.manifest*"):
-        file.unlink()
-
-
-def a_second_server(repository: Repository) -> None:
-    segment = repository.wal(repository.archived()[-2])[0]
-    shutil.copy(segment, segment.with_name(f"{segment.name[:25]}{'0' * 40}.lz4"))
-
-
-@pytest.mark.parametrize(
-    ("damage", "depth", "code"),
-    [
-        pytest.param(in_mid_chain, "catalogue", "WAL_GAP", id="deleted-segment-in-mid-chain"),
-        pytest.param(between_backups, "catalogue", "WAL_GAP", id="deleted-segment-between-backups"),
-        pytest.param(delete_the_full, "catalogue", "REFERENCE_MISSING", id="full-backup-gone"),
-        pytest.param(delete_its_manifests, "catalogue", "REFERENCE_MISSING", id="manifest-gone"),
-        pytest.param(a_second_server, "catalogue", "WAL_DUPLICATE", id="two-servers-in-one-archive"),
-        pytest.param(flip_in_a_backup, "checksums", "CHECKSUM", id="flipped-bit-in-a-backup"),
-        pytest.param(flip_in_wal, "checksums", "CHECKSUM", id="flipped-bit-in-wal"),
-        pytest.param(delete_a_file, "checksums", "INCOMPLETE", id="deleted-file-in-a-backup"),
-    ],
-)
-def test_damage_is_found_although_pgbackrest_exits_0(
-    repository: Repository, damage: Callable[[Repository], None], depth: str, code: str
-) -> None:
+@pytest.mark.parametrize("name", DAMAGES)
+def test_damage_is_found_although_pgbackrest_exits_0(repository: Repository, name: str) -> None:
+    damage, depth, code = DAMAGES[name]
     damage(repository)
     repository.pgbackrest("info")  # asserts that they exit 0
     repository.pgbackrest("verify", "--output=text")

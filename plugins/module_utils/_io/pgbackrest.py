@@ -22,6 +22,7 @@ from .._core.pgbackrest_text import Report, explain_error, parse_verify
 
 # Standard output carries the answer alone, standard error the reason; nothing is left in log files that another user could not open.
 _QUIET = ("--log-level-console=off", "--log-level-stderr=error", "--log-level-file=off", "--no-log-timestamp")
+_EMPTY = "no valid backups"
 _HINTS = {
     "[028]": "Restore into an empty folder.",
     "[037]": "Check the options and that the configuration has this stanza.",
@@ -57,6 +58,13 @@ class Pgbackrest:
             found = parse_stanza(json.loads(text), stanza)
         except ValueError as exc:
             raise PgbackrestError(f"pgbackrest info of stanza {stanza}: the answer is not understood ({exc}). Run it by hand.") from exc
+        if set(found.message.split("; ")) == {_EMPTY} and found.status != STATUS_NO_BACKUP:
+            raise PgbackrestError(
+                f"pgbackrest info of stanza {stanza}: a repository has {_EMPTY} and another one has, wanted some in each. "
+                "Take a backup into that one (pgbackrest --repo=2 backup), or take it out of the configuration.",
+                status=found.status,
+                code="MISSING_COPY",
+            )
         if found.status not in (STATUS_OK, STATUS_NO_BACKUP):
             raise PgbackrestError(
                 f"pgbackrest info of stanza {stanza}: status {found.status} ({found.message}), wanted ok. "
