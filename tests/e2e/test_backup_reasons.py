@@ -6,7 +6,7 @@ same variables is stopped before the cure, and passes after it. A run takes seco
 Made for real, on the lab's cluster and in its bucket: a backup job that was killed, full backups that expired, damaged pages, a segment
 of WAL that is gone, a bit of the repository, a second repository that has no copy, proofs that were never made or that failed.
 By limits that are stricter than the estate's, beside that: how old a backup may be, how many full backups and copies were promised.
-In the ledger's record alone, because nobody waits for so long: drill and readings of 40 days ago, a drill that took half a day.
+In the ledger's record alone, because nobody waits for so long: drill and readings of 40 days ago, a drill that took half a day of 1 kB.
 
 A backup that was due (S19), a lost attachment and an objective that no restore keeps (S24) stand in test_scenarios.py.
 """
@@ -198,7 +198,7 @@ def no_second_copy(cluster: Cluster) -> Iterator[list[str]]:
 def proofs_are_old(cluster: Cluster) -> Iterator[list[str]]:
     """The drill passed, by the limits that it had. What it took and lacked is more than the tier was promised since."""
     args, now = cluster.own_ledger(), dt.datetime.now(dt.timezone.utc)
-    cluster.tell_all(now - LONG_AGO, rto_s=43200.0, rpo_s=43200)
+    cluster.tell_all(now - LONG_AGO, rto_s=43200.0, rpo_s=43200, size_bytes=1000)
     yield args
     cluster.tell_all(now)
 
