@@ -138,7 +138,8 @@ class _Directory:
 
 def _home(order: Order) -> Folder:
     home = order.scratch or order.store
-    assert isinstance(home, Folder)  # the module sees to that
+    if not isinstance(home, Folder):  # the module sees to that
+        raise TypeError("a dump in directory format into a bucket wants scratch")
     return home
 
 
@@ -224,7 +225,7 @@ def _read(store: Store, dumps: list[Dump], stored: dict[str, Stored], reading: R
 
 def _due(dump: Dump, stored: dict[str, Stored], reading: Reading) -> Iterator[tuple[File, int, Found]]:
     """The files of a dump that have to be read. What the listing has shown to be wrong has not."""
-    part = next(part for part in reading.parts if part.name == f"dump_{dump.label}")
+    (part,) = (part for part in reading.parts if part.name == f"dump_{dump.label}")
     for file in dump.parts:
         if file.name in part.missing or file.name in part.short:
             continue

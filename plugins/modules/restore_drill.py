@@ -45,7 +45,6 @@ options:
       - V(single_tenant) brings back the one database in O(databases) out of a backup of the whole cluster. The others are not read from
         the repository. The database is then dumped and restored next to itself, as it would be into the cluster in use, every table
         has to have as many rows there, and O(max_rto) holds until then. O(target) may be given.
-    type: str
       - V(rebuild) starts from nothing but what the backups hold, as after the loss of a site. It unpacks O(bundle), restores the newest
         backup, brings the files out of O(filestore), and starts the release that the bundle names with the modules that it holds.
         O(max_rto) holds until Odoo's login page answers. O(odoo) has to be given.

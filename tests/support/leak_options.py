@@ -24,6 +24,7 @@ NOT_SECRET = {
     "ledger_key": "the path of a file",
     "password_file": "the path of a file",
     "renew_secrets": "yes or no",
+    "secret_references": "names, and where what they name is kept",
     "access_key": "an identity, which S3 sends in the clear with each request",
     "token_file": "the path of a file",
     "gpg_keys": "the paths of files with public keys",

@@ -180,7 +180,7 @@ class Instance:
         with (self.folder / "locks").open("w+", encoding="utf-8") as seen:
             watching = self._started(["psql", "-XAtq", "-F", "\x1f"], name, stdin=subprocess.PIPE, stdout=seen)
             try:
-                with cast("IO[bytes]", watching.stdin) as told:
+                with cast(IO[bytes], watching.stdin) as told:
                     told.write(_LOCKS.encode())
                 yield found
             finally:
