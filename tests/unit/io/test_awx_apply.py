@@ -355,7 +355,7 @@ def test_faults_on_the_way_lead_to_the_same_end(server: AwxServer, fewer: Json, 
     server.fault = lambda _number, _method, _path: ""
     assert apply(server, fewer).outcome.diff == []
     rows = {end: len(rows) for end, rows in server.store.rows.items()}
-    assert (rows["job_templates"], rows["workflow_job_template_nodes"], rows["workflow_approval_templates"]) == (10, 9, 1), "made twice"
+    assert (rows["job_templates"], rows["workflow_job_template_nodes"], rows["workflow_approval_templates"]) == (11, 9, 1), "made twice"
 
 
 def test_a_run_that_ends_at_any_write_is_completed_by_the_next(server: AwxServer, fewer: Json) -> None:
