@@ -86,7 +86,7 @@ def test_check_then_make_then_nothing(awx: AwxServer, run: Any) -> None:
     assert made.code == 0, made.out
     assert made.results == predicted.results
     assert made.results["changed"] == made.results["unchanged"] == []
-    assert len(made.results["created"]) == 26
+    assert len(made.results["created"]) == 27
     before = awx.writes
     again = run()
     assert again.code == 0, again.out
