@@ -59,6 +59,7 @@ def data(made: Barman) -> Path:
 DAMAGES: dict[str, tuple[Callable[[Barman], Any], str]] = {
     "wal-in-mid-chain-is-gone": (lambda made: wal(made, -2).unlink(), "WAL_GAP"),
     "wal-is-damaged": (lambda made: flip(wal(made, -2), 3000), "CHECKSUM"),
+    "the-newest-wal-is-empty": (lambda made: wal(made, -1).write_bytes(b""), "CHECKSUM"),
     "wal-is-another": (lambda made: shutil.copy(wal(made, -3), wal(made, -2)), "CHECKSUM"),
     "barmans-list-is-gone": (without_list, "WAL_GAP"),
     "wal-is-not-in-barmans-list": (lambda made: unlist(made, -2), "WAL_GAP"),

@@ -111,6 +111,12 @@ def archive_of(stored: Mapping[str, Stored], written: Mapping[str, int]) -> Arch
     return Archive(segments, (), tuple(sorted(histories)), tuple(sorted(partials)))
 
 
+def empty_of(stored: Mapping[str, Stored]) -> set[str]:
+    """The names of segments of which nothing is there but the name: they are none, and Barman writes no such file."""
+    matches = ((_SEGMENT.fullmatch(path), file) for path, file in stored.items())
+    return {found["name"] for found, file in matches if found and not file.size and not found["partial"]}
+
+
 MAGIC = {
     b"\x1f\x8b": "gz",
     b"BZh": "bz2",

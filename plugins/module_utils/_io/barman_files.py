@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .._core.barman import HEAD, UNREAD, Info, archive_of, codec_of, read_info
+from .._core.barman import HEAD, UNREAD, Info, archive_of, codec_of, empty_of, read_info
 from .._core.errors import ChangeError
 from .._core.stored_files import Found, Stored
 from .._core.wal import Archive
@@ -60,13 +60,14 @@ class Server:
         return self.home / "base" / label / "data"
 
     def wal(self) -> tuple[Archive, dict[str, tuple[Path, Stored]]]:
-        """The archive, and each segment's file."""
+        """The archive, and each segment's file, the empty ones too, which the archive does not have."""
         root = self.home / "wals"
         seen = dict(files_below(str(root)))
         listed = {path: stored(one) for path, one in seen.items()}
         archive = archive_of(listed, {path: int(one.st_mtime) for path, one in seen.items()})
         files = {path.rpartition("/")[2]: (root / path, file) for path, file in listed.items()}
-        return archive, {name: file for name, file in files.items() if name in archive.stored}
+        names = archive.stored.keys() | empty_of(listed)
+        return archive, {name: file for name, file in files.items() if name in names}
 
     def listed_wal(self) -> list[str] | None:
         """The names in Barman's own list; None where it may keep that elsewhere.
