@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils import _drill as drills
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.pgbackrest import command_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.scratch import processes_in
 
 from tests.lab.site import wait_for
@@ -404,3 +406,18 @@ def test_a_scratch_that_others_may_write_is_refused(repository: Repository, scra
     found = drill(repository, scratch)
     assert found["verdict"] == "unknown"
     assert "is writable by others" in found["msg"]
+
+
+def test_too_little_room_is_told_before_anything_is_restored(
+    repository: Repository, scratch: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drills, "free_bytes", lambda _folder: 1000)
+    limits = {"max_rto_s": None, "max_rpo_s": None, "timeout_s": 60, "processes": 1}
+    who = {"run_as": "postgres", "pg_bin": None, "login": "postgres", "databases": []}
+    order = drills.Order(
+        stanza=repository.stanza, command=command_of("pgbackrest", str(repository.config)), scratch=scratch, **who, **limits
+    )
+    drill = drills.Drill(order, began=dt.datetime.now(dt.timezone.utc))
+    drill.run()
+    assert [check.code for check in drill.checks if not check.ok] == ["DISK"]
+    assert drill.found["phases"].keys() == {"leftovers_s", "preflight_s"}

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import signing
 
+from tests.conftest import ROOT
 from tests.support.ansible import environment
 
 IMAGE, TARGET = (f"registry.example.org/odoo@sha256:{digit * 64}" for digit in "ab")
@@ -170,11 +171,19 @@ def test_a_migration_makes_a_normal_change_data_impacting(place: Place) -> None:
 
 def test_the_stages_alone_raise_the_class_and_ask_for_its_approvals(place: Place) -> None:
     place.put("after", "addons/acme_screens/migrations/1/pre.py", "def migrate(cr, version): ...")
-    code, out = place.run(place.change(bundle_justification="the form shows the column"))
+    change = place.change(bundle_justification="the form shows the column")
+    code, out = place.run(change)
     assert code != 0
     assert "class data_impacting, raised from normal:" in out
-    assert re.search(r"approvals.*2 approvals of others", out)
+    assert "'NOT_REHEARSED'" in out, "and for a rehearsal, before anybody is asked"
     assert place.events() == ["planned", "gated"]
+
+    policy = yaml.safe_load((ROOT / "meta/policy.yml").read_text())
+    policy["profiles"]["guarded"]["gates"].remove("rehearsal")
+    (place.root / "policy.yml").write_text(yaml.safe_dump(policy))
+    code, out = place.run(change, change_policy=str(place.root / "policy.yml"))
+    assert code != 0
+    assert re.search(r"approvals.*2 approvals of others", out)
 
 
 def test_a_change_of_data_that_is_not_ready_is_stopped_by_its_gates(place: Place) -> None:
