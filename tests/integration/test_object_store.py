@@ -180,6 +180,7 @@ def test_the_role_asks_what_its_variables_say(site: Site, tmp_path: Path) -> Non
         "change_ledger": str(tmp_path / "ledger"),
         "change_ledger_key": str(tmp_path / "ledger.pem"),
         "change_ledger_trusted": str(tmp_path / "ledger.pem.pub"),
+        "tenant_database_name": "acme",
         "tenant_backup_stanza": given["stanza"],
         "tenant_backup_command": given["command"],
         "backup_gate_object_store": given["object_store"],
