@@ -20,6 +20,7 @@ from .scratch import MARK
 from .scratch_postgres import PORT as SOCKET_PORT
 
 PORT = 8069
+QUIET = "--max-cron-threads=0"
 URL = f"http://127.0.0.1:{PORT}"
 _TOLD = re.compile(r"^(?:\S+ \S+ \d+ (?:ERROR|CRITICAL) |[\w.]*(?:Error|Exception)\b|entrypoint: )")
 
@@ -63,7 +64,7 @@ class CopyOfOdoo:
 
     def update(self, modules: str) -> None:
         """``odoo --update``: what the release does to a database of the one before."""
-        options = [*self._server(), *self._quiet(), f"--update={modules}", "--stop-after-init", "--no-http"]
+        options = [*self._server(), QUIET, f"--update={modules}", "--stop-after-init", "--no-http"]
         done = self._run(options, f"odoo --update={modules}", code="UPDATE")
         if told := _errors(done.stderr):
             raise ScratchOdooError(f"odoo --update={modules} ended with 0, and said: {told}. See the release.", code="UPDATE")
@@ -72,8 +73,8 @@ class CopyOfOdoo:
     def serving(self) -> Iterator[subprocess.Popen[bytes]]:
         """A server at :data:`URL`, ended afterwards."""
         log = self.home / "odoo.log"
-        options = [*self._server(), *self._quiet(), "--http-interface=127.0.0.1", f"--http-port={PORT}", "--workers=0", "--log-level=warn"]
-        with log.open("ab") as out, self._started([*options], stdout=out, stderr=subprocess.STDOUT) as process:
+        options = [*self._server(), QUIET, "--http-interface=127.0.0.1", f"--http-port={PORT}", "--workers=0", "--log-level=warn"]
+        with log.open("ab") as out, self._started(options, stdout=out, stderr=subprocess.STDOUT) as process:
             try:
                 yield process
             finally:
@@ -93,9 +94,6 @@ class CopyOfOdoo:
         if self.addons:
             more["addons-path"] = ",".join(str(path) for path in self.addons)
         return [f"--{name}={value}" for name, value in {**where, **more}.items()]
-
-    def _quiet(self) -> list[str]:
-        return ["--max-cron-threads=0"]
 
     def _started(self, options: list[str], **more: Any) -> subprocess.Popen[bytes]:
         try:
