@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from ansible_collections.odoo_ops.change_control.plugins.modules import odoo_canary
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._here import HereAction
+from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._transactions import DefinedAction
 
 
-class ActionModule(HereAction):
+class ActionModule(DefinedAction, HereAction):
     MODULE = odoo_canary
-    IMPORTS = ("requests",)
+    IMPORTS = ("requests", "jmespath")

@@ -15,6 +15,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.chec
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.drill import judge_room
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.filestore import Named
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import canary, filestore_fetch
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.attachments import NAMED
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.empty_network import alone, interfaces
@@ -50,6 +51,7 @@ class OdooOrder:
     database: str
     run_as: str
     store: Mapping[str, Any]
+    known: Mapping[str, Transaction]
     transactions: tuple[str, ...]
     login: str
     password: str = field(repr=False)
@@ -163,7 +165,7 @@ class OdooOnCopy:
             return []
         rules = Rules(tolerance=1.2, alpha=0.01, min_pairs=ROUNDS, smoke=True)
         change = f"DRILL-{dt.datetime.now(dt.timezone.utc):%Y}-0"
-        plan = canary.Plan(change, self.order.company, names, rules, 0, ROUNDS, self.order.timeout_s, self.order.ready_s)
+        plan = canary.Plan(change, self.order.company, self.order.known, names, rules, 0, ROUNDS, self.order.timeout_s, self.order.ready_s)
         try:
             run = canary.carry_out(canary.Sides(client, None), plan)
         except OdooError as exc:

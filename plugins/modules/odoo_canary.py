@@ -12,9 +12,12 @@ author: odoo_ops (@odoo-ops)
 description:
   - Does the same business transactions on a baseline (old release) and a canary (new release) of one tenant, in interleaved
     pairs and random order, and judges errors and speed of every step.
-  - Login (web session and own user), invoice (create, post, reverse) and timesheet (create, delete), each step timed by itself.
-    An invoice is set back to draft and posted again twice, and the median counts, because posting is short and noisy. The canary's
-    journal must not be locked with hashes.
+  - The transactions are declared in YAML, with a schema. Those that ship are C(login), C(session) (whoever is logged in stays so),
+    C(invoice), C(timesheet), C(journal_entry), C(bank_statement), C(payment_batch), C(project_report), C(order), C(document) (a file
+    of the file store), C(scheduled_actions) and C(integration_xmlrpc); O(transaction_files) adds an estate's own. docs/transactions.md has the format.
+  - A transaction whose Odoo modules are not installed is not applicable. It is told in RV(not_applicable), and is not judged.
+  - Each step is timed by itself. An invoice is set back to draft and posted again twice, and the median counts, because posting is short
+    and noisy. The canary's journal must not be locked with hashes.
   - The judge looks after every pair and stops as soon as it knows. The probability of a false C(fail) over all steps is at
     most O(alpha), and so is the probability of a false C(pass) of a step that is as slow as O(tolerance) allows.
   - Writes only into the tenant's canary company, as a user who sees no other company, and takes everything back. What a killed
@@ -86,11 +89,26 @@ options:
     type: int
     default: 3
   transactions:
-    description: The transactions to do.
+    description: The transactions to do, by name.
     type: list
     elements: str
-    choices: [login, invoice, timesheet]
     default: [login, invoice, timesheet]
+  transaction_files:
+    description: Files on the controller, or folders of them, with transactions of the estate's own. One of a shipped name replaces that.
+    type: list
+    elements: path
+    default: []
+  definitions:
+    description: What the transactions are. The action of this name reads them out of their files; there is no need to give it.
+    type: list
+    elements: dict
+  api:
+    description:
+      - How models are called. V(auto) is JSON-2 where Odoo has it (19 and later), else XML-RPC.
+      - V(xmlrpc) on a release that does not offer it any more is C(API_GONE).
+    type: str
+    choices: [auto, json2, xmlrpc]
+    default: auto
   tolerance:
     description: A step may take this many times as long as before. Must be greater than 1.
     type: float
@@ -100,7 +118,10 @@ options:
     type: float
     default: 0.01
   warmup:
-    description: Rounds at the start whose figures are thrown away.
+    description:
+      - Rounds at the start whose figures are thrown away.
+      - Up to ten more are, as long as the last one took twice as long as the fastest of its side, because each worker process of Odoo loads the
+        registry at its first request. V(0) throws none away.
     type: int
     default: 2
   min_rounds:
@@ -115,6 +136,10 @@ options:
     description: Seconds after which the verdict stays C(unknown), readiness not counted.
     type: float
     default: 300
+  pause_s:
+    description: Seconds to wait after each pair. There is never more than one request in flight, so this bounds the load on production.
+    type: float
+    default: 0
   ready_timeout_s:
     description: Seconds to wait for the login page of either side.
     type: float
@@ -130,6 +155,7 @@ extends_documentation_fragment:
   - odoo_ops.change_control.gate
 requirements:
   - requests
+  - jmespath
 notes:
   - In check mode nothing is asked of Odoo and nothing written. The verdict is C(unknown), and the task does not fail.
 attributes:
@@ -190,7 +216,8 @@ msg:
 evidence:
   description:
     - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean).
-    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE and LEFTOVERS.
+    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE,
+      LEFTOVERS, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST, CONTRACT, and those that a transaction declares.
   returned: always
   type: dict
   sample:
@@ -268,6 +295,16 @@ swept:
   returned: always
   type: int
   sample: 0
+warmed:
+  description: Rounds thrown away at the start.
+  returned: always
+  type: int
+  sample: 2
+not_applicable:
+  description: Transactions that were not done because the tenant lacks Odoo modules, and which.
+  returned: always
+  type: dict
+  sample: {"order": ["sale"]}
 ready_s:
   description: Seconds waited for each side to be ready.
   returned: always
@@ -281,7 +318,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
@@ -304,20 +342,24 @@ SPEC: dict[str, Any] = {
     "canary": {"type": "dict", "required": True, "options": SIDE},
     "mode": {"type": "str", "choices": ["compare", "smoke"], "default": "compare"},
     "rounds": {"type": "int", "default": 3},
-    "transactions": {"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
+    "transactions": {"type": "list", "elements": "str", "default": ["login", "invoice", "timesheet"]},
+    "transaction_files": {"type": "list", "elements": "path", "default": []},
+    "definitions": {"type": "list", "elements": "dict"},
+    "api": {"type": "str", "choices": ["auto", "json2", "xmlrpc"], "default": "auto"},
     "tolerance": {"type": "float", "default": 1.2},
     "alpha": {"type": "float", "default": 0.01},
     "warmup": {"type": "int", "default": 2},
     "min_rounds": {"type": "int", "default": 8},
     "max_rounds": {"type": "int", "default": 240},
     "budget_s": {"type": "float", "default": 300},
+    "pause_s": {"type": "float", "default": 0},
     "ready_timeout_s": {"type": "float", "default": 60},
     "request_timeout_s": {"type": "float", "default": 30},
     "ca_path": {"type": "path"},
     **GATE_SPEC,
 }
 RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",))]}
-NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "ready_s": {}}
+NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "warmed": 0, "ready_s": {}, "not_applicable": {}}
 
 
 def client(name: str, params: dict[str, Any]) -> OdooClient:
@@ -326,7 +368,7 @@ def client(name: str, params: dict[str, Any]) -> OdooClient:
     headers = {str(k): str(v) for given in ("marks", "headers") for k, v in (side[given] or {}).items()}
     account = Account(params["database"], params["login"], params["password"], params["api_key"])
     address = Address(side["url"], side["host"] or "", headers)
-    return OdooClient(name, address, account, timeout_s=params["request_timeout_s"], ca_path=params["ca_path"])
+    return OdooClient(name, address, account, timeout_s=params["request_timeout_s"], ca_path=params["ca_path"], api=params["api"])
 
 
 def sides_of(params: dict[str, Any]) -> Sides:
@@ -340,11 +382,13 @@ def plan_of(params: dict[str, Any]) -> Plan:
     return Plan(
         change=params["change"],
         company=params["company"],
+        known=transactions_of(params["definitions"] or ()),
         transactions=tuple(dict.fromkeys(params["transactions"])),
         rules=Rules(tolerance=params["tolerance"], alpha=params["alpha"], min_pairs=least, smoke=smoke),
         warmup=0 if smoke else params["warmup"],
         max_rounds=max(least, 3) if smoke else params["max_rounds"],
         budget_s=params["budget_s"],
+        pause_s=params["pause_s"],
         ready_timeout_s=params["ready_timeout_s"],
     )
 
@@ -358,6 +402,8 @@ def measured(run: Run) -> dict[str, Any]:
         "elapsed_s": run.elapsed_s,
         "stopped": run.stopped,
         "swept": run.swept,
+        "warmed": run.warmed,
+        "not_applicable": run.not_applicable,
         "ready_s": run.ready_s,
     }
 
@@ -373,7 +419,7 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     try:
         run = carry_out(sides_of(given), plan_of(given))
     except OdooError as exc:
-        code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
+        code = "NOT_READY" if exc.facts.get("not_ready") else exc.facts.get("code") or "MISSING"
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
         return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)

@@ -104,8 +104,12 @@ options:
         description: The business transactions that are done on the copy, as in M(odoo_ops.change_control.odoo_canary), three times each.
         type: list
         elements: str
-        choices: [login, invoice, timesheet]
         default: [login, invoice, timesheet]
+      transaction_files:
+        description: Files on the controller, or folders of them, with transactions of the estate's own.
+        type: list
+        elements: path
+        default: []
       ready_timeout:
         description: How long the login page may take to answer, as an ISO 8601 duration.
         type: str
@@ -139,6 +143,10 @@ options:
               - Nobody may have to wait for one table longer than this ISO 8601 duration. Not judged when not given, as for a tenant that
                 is out of service while it is updated.
             type: str
+  definitions:
+    description: What the transactions are. The action of this name reads them out of their files; there is no need to give it.
+    type: list
+    elements: dict
   filestore:
     description: Where the files of the tenant are. It has to be given with O(odoo).
     type: dict
@@ -392,7 +400,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill import Drill, Order, processors
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_dump import DumpDrill
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._drill_odoo import OdooOrder, Update
@@ -425,7 +433,8 @@ ODOO_SPEC: dict[str, Any] = {
     "password": {"type": "str", "default": "", "no_log": True},
     "api_key": {"type": "str", "default": "", "no_log": True},
     "company": {"type": "str", "default": "Change canary"},
-    "transactions": {"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
+    "transactions": {"type": "list", "elements": "str", "default": ["login", "invoice", "timesheet"]},
+    "transaction_files": {"type": "list", "elements": "path", "default": []},
     "ready_timeout": {"type": "str", "default": "PT5M"},
     "update": {"type": "dict", "options": UPDATE_SPEC},
 }
@@ -445,6 +454,7 @@ SPEC: dict[str, dict[str, Any]] = {
     "kind": {"type": "str", "choices": ["restore", "pitr", "rebuild", "single_tenant"], "default": "restore"},
     "bundle": {"type": "path"},
     "tenant": {"type": "str"},
+    "definitions": {"type": "list", "elements": "dict"},
     "odoo": {"type": "dict", "options": ODOO_SPEC, "required_by": {"login": ("password", "api_key")}},
     "filestore": {"type": "dict", "options": FILESTORE_SPEC, "required_one_of": [EITHER], "mutually_exclusive": [EITHER]},
     "s3": {"type": "dict", "default": {}, "options": S3_OPTIONS},
@@ -514,6 +524,7 @@ def odoo_order(given: dict[str, Any]) -> OdooOrder:
         database=database,
         run_as=run_as,
         store={**given["filestore"], "s3": given["s3"]},
+        known=transactions_of(given["definitions"] or ()),
         transactions=tuple(dict.fromkeys(odoo["transactions"])) if odoo["login"] else (),
         login=odoo["login"],
         password=odoo["password"],

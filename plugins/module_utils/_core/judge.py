@@ -15,7 +15,7 @@ itself: if one of them is as bad as the tolerance, it alone keeps a false "pass"
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .betting import accused, middle_of
@@ -32,6 +32,7 @@ class Outcome:
 
     seconds: float | None = None
     error: str = ""
+    code: str = ""  # a stable reason of the error, where it has one
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ class Pair:
 
 def merged(repeats: Sequence[Outcome]) -> Outcome:
     """One outcome of a step that was done several times in a row: its first error, else its median time."""
-    error = next((o.error for o in repeats if o.error), "")
+    failed = next((o for o in repeats if o.error), None)
     times = [o.seconds for o in repeats if o.seconds is not None]
-    return Outcome(error=error) if error or not times else Outcome(seconds=middle_of(times))
+    return failed or (Outcome(seconds=middle_of(times)) if times else Outcome())
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,9 @@ def latency_check(metric: str, found: Latency, rules: Rules) -> Check:
 
 
 def errors_check(metric: str, found: Errors, pairs: Sequence[Pair]) -> Check:
-    return check_of("errors", metric, found, observed=f"0 of {found.rounds}", expected="no errors", first_error=first_error(pairs))
+    told = check_of("errors", metric, found, observed=f"0 of {found.rounds}", expected="no errors", first_error=first_error(pairs))
+    codes = {side.code for p in pairs for side in (p.canary, p.baseline) if side and side.error}
+    return replace(told, code=codes.pop()) if told.ok is not True and len(codes) == 1 and "" not in codes else told
 
 
 def judge(records: Mapping[str, Sequence[Pair]], rules: Rules) -> Judgement:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
@@ -18,6 +19,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judg
     merged,
     settled,
 )
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
 
@@ -28,12 +30,14 @@ class Plan:
 
     change: str
     company: str
+    known: Mapping[str, Transaction]  # all of them, so that what a killed run left of others is taken back, too
     transactions: tuple[str, ...]
     rules: Rules
     warmup: int
     max_rounds: int
     budget_s: float
     ready_timeout_s: float
+    pause_s: float = 0.0
 
 
 @dataclass
@@ -45,6 +49,8 @@ class Run:
     elapsed_s: float = 0.0
     stopped: str = ""
     swept: int = 0
+    warmed: int = 0
+    not_applicable: dict[str, list[str]] = field(default_factory=dict)
     ready_s: dict[str, float] = field(default_factory=dict)
     extra: list[Check] = field(default_factory=list)
 
@@ -55,57 +61,101 @@ class Sides:
     def __init__(self, canary: OdooClient, baseline: OdooClient | None) -> None:
         self.canary, self.baseline = canary, baseline
         self.trusted = baseline or canary
+        if baseline:
+            baseline.kept = canary.kept
 
     def both(self) -> list[OdooClient]:
         return [c for c in (self.baseline, self.canary) if c is not None]
 
-    def pair(self, name: str, place: core.Place, mark: str, baseline_first: bool) -> dict[str, Pair]:
+
+class Pairs:
+    """Both sides at work."""
+
+    def __init__(self, sides: Sides, ground: work.Ground) -> None:
+        self.workers = [work.Worker(client, ground) for client in sides.both()]
+        self.canary, self.baseline = sides.canary.name, sides.baseline.name if sides.baseline else ""
+
+    def pair(self, one: Transaction, baseline_first: bool) -> dict[str, Pair]:
         """One transaction on each side, one right after the other; repeated ones change their order each time."""
-        done: dict[str, list[dict[str, Outcome]]] = {client.name: [] for client in self.both()}
-        for _repeat in range(core.REPEATS[name]):
-            for client in self.both() if baseline_first else self.both()[::-1]:
-                done[client.name].append(work.run(name, client, place, mark))
+        done: dict[str, list[dict[str, Outcome]]] = {worker.client.name: [] for worker in self.workers}
+        for _repeat in range(one.repeat):
+            for worker in self.workers if baseline_first else self.workers[::-1]:
+                done[worker.client.name].append(worker.run(one))
             baseline_first = not baseline_first
-        sides = {side: {step: merged([run[step] for run in runs]) for step in core.STEPS[name]} for side, runs in done.items()}
-        old = sides[self.baseline.name] if self.baseline else {}
-        return {step: Pair(canary=outcome, baseline=old.get(step)) for step, outcome in sides[self.canary.name].items()}
+        sides = {side: {m: merged([run[m] for run in runs]) for m in one.metrics} for side, runs in done.items()}
+        old = sides.get(self.baseline, {})
+        return {metric: Pair(canary=outcome, baseline=old.get(metric)) for metric, outcome in sides[self.canary].items()}
 
 
 def carry_out(sides: Sides, plan: Plan) -> Run:
     """The whole canary, from waiting for both sides to the last leftover taken back."""
     ready = {client.name: client.wait_ready(budget_s=plan.ready_timeout_s) for client in sides.both()}
-    place = work.locate(sides.trusted, plan.company)
-    swept = work.sweep(sides.trusted, place)
+    states = work.modules(sides.trusted)
+    if halfway := core.unfinished(states):
+        raise work.TransactionError(
+            f"modules {', '.join(halfway[:5])} are in the midst of an update that did not end: finish it (odoo --update) or restore the "
+            "database, then run again",
+            code="UPDATE_UNFINISHED",
+        )
+    able, lacking = core.applicable(list(plan.known.values()), states)
+    chosen = [one for one in able if one.name in plan.transactions]
+    missing = {name: lacks for name, lacks in lacking.items() if name in plan.transactions}
+    if not chosen:
+        raise work.TransactionError(
+            f"none of the transactions {', '.join(plan.transactions)} can be done here: {told(missing)}. Choose transactions of modules "
+            "that this tenant has",
+            code="NOT_APPLICABLE",
+        )
+    ground = work.settle(sides.trusted, plan.company, core.tag(plan.change), chosen)
+    trusted = work.Worker(sides.trusted, ground)
+    swept = trusted.sweep(able)
     try:
-        result = rounds(sides, plan, place)
+        result = rounds(Pairs(sides, ground), plan, chosen)
     finally:
-        left = clean(sides.trusted, place)
+        left = clean(trusted, able)
+        for client in sides.both():
+            client.forget()
     result.ready_s, result.swept = {name: round(s, 3) for name, s in ready.items()}, swept
+    result.not_applicable = missing
     result.extra.append(left)
     return result
 
 
-def rounds(sides: Sides, plan: Plan, place: core.Place) -> Run:
+def told(missing: Mapping[str, Sequence[str]]) -> str:
+    return "; ".join(f"{name} needs the module {' and '.join(lacks)}" for name, lacks in missing.items())
+
+
+def rounds(pairs: Pairs, plan: Plan, chosen: Sequence[Transaction]) -> Run:
     """Warm-ups, whose figures are discarded, then rounds until the judge knows. What is settled is not run again."""
-    mark, began = core.tag(plan.change), time.monotonic()
-    records: dict[str, list[Pair]] = {metric: [] for metric in core.metrics(plan.transactions)}
-    orders = core.orders(plan.change, plan.warmup + plan.max_rounds, plan.transactions)
-    result, pending = Run(judge(records, plan.rules)), list(plan.transactions)
-    for number, order in enumerate(orders):
-        for name in pending:
+    began = time.monotonic()
+    records: dict[str, list[Pair]] = {metric: [] for metric in core.metrics(chosen)}
+    orders = core.orders(plan.change, plan.warmup + core.SETTLING + plan.max_rounds, [one.name for one in chosen])
+    result, pending = Run(judge(records, plan.rules)), list(chosen)
+    warm: dict[str, list[float]] = {side: [] for side in ("baseline", "canary")}
+    for order in orders:
+        measured = core.warmed(warm, plan.warmup)
+        for side in warm.values():
+            side.append(0.0)
+        for one in pending:
             if time.monotonic() - began > plan.budget_s:
                 return finished(result, began, "budget")
-            pairs = sides.pair(name, place, mark, order[name])
-            if number >= plan.warmup:
-                for step, pair in pairs.items():
-                    records[step].append(pair)
-        if number < plan.warmup:
+            for metric, pair in pairs.pair(one, order[one.name]).items():
+                if measured:
+                    records[metric].append(pair)
+                else:
+                    warm["canary"][-1] += pair.canary.seconds or 0.0
+                    warm["baseline"][-1] += (pair.baseline.seconds if pair.baseline else 0.0) or 0.0
+            time.sleep(plan.pause_s)
+        if not measured:
+            result.warmed += 1
             continue
         result.rounds += 1
         found = result.judgement = judge(records, plan.rules)
         if found.verdict != UNKNOWN or found.hopeless:
             return finished(result, began, "baseline_sick" if found.hopeless else "decided")
-        pending = [name for name in plan.transactions if not all(settled(step, found) for step in core.STEPS[name])]
+        if result.rounds == plan.max_rounds:
+            break
+        pending = [one for one in chosen if not all(settled(metric, found) for metric in one.metrics)]
     return finished(result, began, "max_rounds")
 
 
@@ -114,15 +164,13 @@ def finished(result: Run, began: float, why: str) -> Run:
     return result
 
 
-def clean(client: OdooClient, place: core.Place) -> Check:
+def clean(worker: work.Worker, transactions: Sequence[Transaction]) -> Check:
     """Takes back what is left, and proves that nothing is."""
     hint = "Reverse or delete the rows tagged canary: in the canary company; the next run tries again."
     try:
-        work.sweep(client, place)
-        moves, lines = work.leftovers(client, place)
+        left = len(worker.leftovers(transactions)) if worker.sweep(transactions) else 0
     except OdooError as exc:
         return Check("clean", None, str(exc), "no row left", hint, "LEFTOVERS")
-    left = len(moves) + len(lines)
     return Check(
         "clean",
         True if not left else None,

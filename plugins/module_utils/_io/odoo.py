@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, odoo_ops
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""A client of one Odoo over HTTP: JSON-2 for work on models, a web session for the login.
+"""A client of one Odoo over HTTP: JSON-2 (or XML-RPC, before 19) for work on models, a web session for what a browser does.
 
 ``requests`` keeps the connection open, so that a step's time is Odoo's and not the handshake's. Redirects are never
 followed: to an RPC call they only mean that the wrong thing answered. No message holds a password or a key.
@@ -8,19 +8,24 @@ followed: to an RPC call they only mean that the wrong thing answered. No messag
 
 from __future__ import annotations
 
+import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import odoo_xmlrpc
 
 if TYPE_CHECKING:
     import requests
 
 LONGEST = 300  # characters of a server's words in a message
+FIRST_JSON2 = 19  # the release that JSON-2 came with
+EXPIRED = 100  # Odoo's number for a session that it does not know
 
 
 class OdooError(ChangeError):
@@ -49,14 +54,19 @@ class Account:
 class OdooClient:
     """One side of the comparison."""
 
-    def __init__(self, name: str, address: Address, account: Account, *, timeout_s: float = 30.0, ca_path: str | None = None) -> None:
+    def __init__(
+        self, name: str, address: Address, account: Account, *, timeout_s: float = 30.0, ca_path: str | None = None, api: str = "auto"
+    ) -> None:
         self.name = name
         self.account = account
         self.timeout_s = timeout_s
+        self.kept: dict[str, tuple[str, int]] = {}  # sessions that stay open, by side; a canary and its baseline share this
         self._url = address.url.rstrip("/")
         self._headers = address.headers
         self._session = self._open(address, ca_path)
-        self._uid = 0
+        self._held = self._open(address, ca_path)  # for the sessions that stay open: what is opened and closed must not touch those
+        self._uid = self._rpc_uid = 0
+        self._api = "" if api == "auto" else api
 
     def _open(self, address: Address, ca_path: str | None) -> requests.Session:
         try:
@@ -73,11 +83,12 @@ class OdooClient:
         return session
 
     # -- HTTP ------------------------------------------------------------------------------------------------------------
-    def _request(self, verb: str, path: str, what: str, **kwargs: Any) -> requests.Response:
+    def _request(self, verb: str, path: str, what: str, *, held: bool = False, **kwargs: Any) -> requests.Response:
         import requests
 
+        session = self._held if held else self._session
         try:
-            return self._session.request(verb, self._url + path, timeout=self.timeout_s, allow_redirects=False, **kwargs)
+            return session.request(verb, self._url + path, timeout=self.timeout_s, allow_redirects=False, **kwargs)
         except requests.Timeout as exc:
             raise OdooError(f"{self.name}: {what} got no answer within {self.timeout_s:g} s from {self._url}") from exc
         except requests.RequestException as exc:
@@ -123,31 +134,128 @@ class OdooClient:
             time.sleep(every_s)
         return time.monotonic() - began
 
-    # -- JSON-2 ------------------------------------------------------------------------------------------------------------
-    def call(self, model: str, method: str, *, ids: Sequence[int] = (), context: Mapping[str, Any] | None = None, **kwargs: Any) -> Any:
+    # -- work on models ----------------------------------------------------------------------------------------------------
+    @property
+    def api(self) -> str:
+        """``json2`` where this Odoo has it, else ``xmlrpc``; asked once."""
+        if not self._api:
+            answer = self._request("GET", "/json/version", "its version")
+            told = self._json(answer, "its version") if answer.status_code == 200 else {}
+            major = (told.get("version_info") or [0])[0] if isinstance(told, dict) else 0
+            self._api = "json2" if isinstance(major, int) and major >= FIRST_JSON2 else "xmlrpc"
+        return self._api
+
+    def call(
+        self, model: str, method: str, *, ids: Sequence[int] = (), context: Mapping[str, Any] | None = None, api: str = "", **kwargs: Any
+    ) -> Any:
         """Calls a model's public method with the API key."""
+        if context:
+            kwargs["context"] = dict(context)
+        way = self._xmlrpc if (api or self.api) == "xmlrpc" else self._json2
+        return way(model, method, ids, kwargs)
+
+    def _json2(self, model: str, method: str, ids: Sequence[int], kwargs: Mapping[str, Any]) -> Any:
         what = f"{model}.{method}"
         headers = {"Authorization": f"bearer {self.account.api_key}", "X-Odoo-Database": self.account.database}
-        body: dict[str, Any] = {**kwargs}
-        if ids:
-            body["ids"] = list(ids)
-        if context:
-            body["context"] = dict(context)
+        body = {**kwargs, "ids": list(ids)} if ids else dict(kwargs)
         response = self._request("POST", f"/json/2/{model}/{method}", what, json=body, headers=headers)
         answer = self._json(response, what)
         if response.status_code != 200:
             raise OdooError(f"{self.name}: {what} answered HTTP {response.status_code}: {self._said(answer)}")
         return answer
 
+    def _xmlrpc(self, model: str, method: str, ids: Sequence[int], kwargs: Mapping[str, Any]) -> Any:
+        account = self.account
+        if not self._rpc_uid:
+            self._rpc_uid = self._xml("common", odoo_xmlrpc.request("authenticate", [account.database, account.login, account.api_key, {}]), "login")
+            if not self._rpc_uid:
+                raise OdooError(f"{self.name}: XML-RPC knows no user {account.login} with this API key")
+        who = (account.database, self._rpc_uid, account.api_key)
+        return self._xml("object", odoo_xmlrpc.execute(who, model, method, ids, kwargs), f"{model}.{method}")
+
+    def _xml(self, service: str, text: bytes, what: str) -> Any:
+        path = f"/xmlrpc/2/{service}"
+        response = self._request("POST", path, what, data=text, headers={"Content-Type": "text/xml"})
+        if response.status_code in (404, 410):
+            raise OdooError(
+                f"{self.name}: {path} answers HTTP {response.status_code}: this release speaks no XML-RPC any more. Use JSON-2 (api: json2), "
+                "and move whatever still calls XML-RPC before this release is rolled out",
+                code="API_GONE",
+            )
+        try:
+            return odoo_xmlrpc.answer(response.content)
+        except odoo_xmlrpc.Fault as exc:
+            raise OdooError(f"{self.name}: {what} failed over XML-RPC: {self._said(str(exc))}") from None
+        except ValueError as exc:
+            seen = f"HTTP {response.status_code} with {response.headers.get('Content-Type', 'no content type')}"
+            raise OdooError(f"{self.name}: {what} answered {seen}, wanted XML-RPC: see whether {self._url} leads to this Odoo") from exc
+
+    # -- anything else over HTTP -------------------------------------------------------------------------------------------
+    def http(self, verb: str, path: str, *, auth: str = "session", body: Any = None) -> dict[str, Any]:
+        """One request: status, type, JSON of the body or none, and its size and SHA-1. ``auth``: session, key or none."""
+        headers = {"X-Odoo-Database": self.account.database}
+        if auth == "key":
+            headers["Authorization"] = f"bearer {self.account.api_key}"
+        options: dict[str, Any] = {} if body is None else {"json": body}
+        if auth == "none":
+            self._session.cookies.clear()
+        response = self._request(verb, path, f"{verb} {path}", headers=headers, **options)
+        try:
+            document = response.json()
+        except ValueError:
+            document = None
+        kind = response.headers.get("Content-Type", "").partition(";")[0]
+        content = response.content
+        digest = hashlib.sha1(content, usedforsecurity=False).hexdigest()  # what Odoo names its files by
+        return {"status": response.status_code, "type": kind, "json": document, "size": len(content), "sha1": digest}
+
     # -- the web session ---------------------------------------------------------------------------------------------------
-    def _rpc(self, path: str, params: Mapping[str, Any], what: str) -> Any:
-        response = self._request("POST", path, what, json={"jsonrpc": "2.0", "method": "call", "params": dict(params)})
+    def _rpc(self, path: str, params: Mapping[str, Any], what: str, *, held: bool = False) -> Any:
+        response = self._request("POST", path, what, held=held, json={"jsonrpc": "2.0", "method": "call", "params": dict(params)})
         answer = self._json(response, what)
         if not isinstance(answer, dict) or response.status_code != 200 or "error" in answer:
             error = answer.get("error") if isinstance(answer, dict) else None
             said = error.get("data") if isinstance(error, dict) and error.get("data") else error
-            raise OdooError(f"{self.name}: {what} answered HTTP {response.status_code}: {self._said(said)}")
+            expired = isinstance(error, dict) and error.get("code") == EXPIRED
+            why = f"{self.name}: {what} answered HTTP {response.status_code}: {self._said(said)}"
+            raise OdooError(why, **({"code": "SESSION_LOST"} if expired else {}))
         return answer.get("result")
+
+    def session(self, what: str) -> Any:
+        """``open`` a fresh one, ``read`` one's own record in it, ``close`` it; the own record in one that was ``kept``, or ``carried`` over."""
+        if what == "open":
+            return self.login()
+        if what == "read":
+            return self.read_self()
+        if what == "close":
+            return self.logout()
+        other = next((side for side in self.kept if side != self.name), self.name)
+        return self._read_kept(self.name if what == "kept" else other)
+
+    def _read_kept(self, side: str) -> dict[str, Any]:
+        """The own record in the session that this side opened in an earlier round, or that the other side did."""
+        if side not in self.kept:
+            uid = int(self.login()["uid"])
+            self.kept[side] = (self._session.cookies.get("session_id") or "", uid)
+            self._session.cookies.clear()
+        cookie, uid = self.kept[side]
+        self._held.cookies.clear()
+        self._held.cookies.set("session_id", cookie)
+        params = {"model": "res.users", "method": "read", "args": [[uid], ["login", "company_id"]], "kwargs": {}}
+        try:
+            rows = self._rpc("/web/dataset/call_kw/res.users/read", params, f"a read in the session of {side}", held=True)
+        except OdooError as exc:
+            if exc.facts.get("code") != "SESSION_LOST":
+                raise
+            del self.kept[side]
+            raise OdooError(
+                f"{self.name}: the session that was opened on {side} is not known any more, so whoever was logged in is logged out: "
+                "see where sessions are stored, and whether that store failed over or was emptied",
+                code="SESSION_LOST",
+            ) from exc
+        renewed = [one.value for one in self._held.cookies if one.name == "session_id" and one.value not in ("", cookie)]
+        self.kept[side] = (renewed[0] if renewed else cookie, uid)
+        return dict(rows[0])
 
     def login(self) -> dict[str, Any]:
         """Opens a fresh web session with the password; returns Odoo's session information."""
@@ -179,8 +287,17 @@ class OdooClient:
         finally:
             self._session.cookies.clear()
 
+    def forget(self) -> None:
+        """Ends the session that was kept open, so that none of the canary is left behind."""
+        if kept := self.kept.pop(self.name, None):
+            self._held.cookies.clear()
+            self._held.cookies.set("session_id", kept[0])
+            with suppress(OdooError):  # it may be lost, which is what a step was for
+                self._rpc("/web/session/destroy", {}, "the logout", held=True)
+
     def close(self) -> None:
         self._session.close()
+        self._held.close()
 
     def _said(self, error: Any) -> str:
         """Odoo's words, shortened to one line, without the account's secrets."""

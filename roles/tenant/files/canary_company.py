@@ -21,7 +21,10 @@ KEY_NAME = "change canary"
 KEY_SCOPE = "rpc"
 LOCK = 7301_1905  # two jobs at once wait for each other
 MODULES = ("account", "hr_timesheet")
-GROUPS = ("base.group_user", "account.group_account_invoice", "hr_timesheet.group_hr_timesheet_user")
+GROUPS = ("base.group_user", "account.group_account_user", "hr_timesheet.group_hr_timesheet_user")
+GROUPS_OF_MODULES = {"sale": "sales_team.group_sale_salesman"}  # only where the module is installed
+READS = ("ir.module.module", "ir.cron")  # which modules are installed, and whether scheduled actions run
+DOCUMENT = "This file belongs to the change canary. Each release must be able to read it.\n"
 
 
 def required(name):
@@ -60,13 +63,16 @@ def ensure_company(env, name):
 
 
 def ensure_user(env, company, login):
-    groups = [env.ref(group).id for group in GROUPS]
+    groups = [env.ref(group) for group in GROUPS] + [
+        env.ref(group) for module, group in GROUPS_OF_MODULES.items() if env.ref(f"base.module_{module}").state == "installed"
+    ]
+    groups.append(ensure_reader(env, company))
     values = {
         "name": company.name,
         "login": login,
         "company_id": company.id,
         "company_ids": [Command.set(company.ids)],
-        "group_ids": [Command.set(groups)],
+        "group_ids": [Command.set([group.id for group in groups])],
         "notification_type": "inbox",
     }
     user = ensure(env["res.users"], [("login", "=", login)], values)
@@ -75,7 +81,20 @@ def ensure_user(env, company, login):
             f"canary_company.py: user {login!r} is archived or sees companies {user.company_ids.mapped('name')}, wanted only "
             f"{company.name!r}: give CANARY_LOGIN a name that no person has"
         )
+    if lacking := [group for group in groups if group not in user.all_group_ids]:
+        user.write({"group_ids": [Command.link(group.id) for group in lacking]})
+        CHANGES.append("res.users")
     return user
+
+
+def ensure_reader(env, company):
+    """A group that may read what tells of the health of the whole database, and write none of it."""
+    group = ensure(env["res.groups"], [("name", "=", company.name)], {"name": company.name, "comment": "Reads what change canaries look at."})
+    for model in READS:
+        values = {"name": f"{company.name} reads {model}", "model_id": env["ir.model"]._get_id(model), "group_id": group.id}
+        rights = {"perm_read": True, "perm_write": False, "perm_create": False, "perm_unlink": False}
+        ensure(env["ir.model.access"], [("model_id", "=", values["model_id"]), ("group_id", "=", group.id)], {**values, **rights})
+    return group
 
 
 def set_password(env, user, password):
@@ -105,14 +124,17 @@ def set_api_key(env, user, key):
     CHANGES.append("api_key")
 
 
+def own_journal(env, company, code, kind, name):
+    values = {"name": name, "code": code, "type": kind, "company_id": company.id, "show_on_dashboard": False}
+    return ensure(env["account.journal"], [("company_id", "=", company.id), ("code", "=", code)], values)
+
+
 def ensure_data(env, company, user):
     """The journal, customer, service, employee and project that the transactions work on."""
     own = [("company_id", "=", company.id)]
-    journal = ensure(
-        env["account.journal"],
-        [*own, ("code", "=", "CANRY")],
-        {"name": "Change canary", "code": "CANRY", "type": "sale", "company_id": company.id, "show_on_dashboard": False},
-    )
+    journal = own_journal(env, company, "CANRY", "sale", "Change canary")
+    own_journal(env, company, "CANRM", "general", "Change canary entries")
+    own_journal(env, company, "CANRB", "bank", "Change canary bank")
     partner = ensure(
         env["res.partner"], [*own, ("ref", "=", "CANARY")], {"name": "Change canary customer", "ref": "CANARY", "company_id": company.id}
     )
@@ -141,6 +163,11 @@ def ensure_data(env, company, user):
             "privacy_visibility": "employees",
             "user_id": user.id,
         },
+    )
+    ensure(
+        env["ir.attachment"],
+        [("res_model", "=", "res.partner"), ("res_id", "=", partner.id), ("name", "=", "Change canary")],
+        {"name": "Change canary", "res_model": "res.partner", "res_id": partner.id, "raw": DOCUMENT.encode(), "mimetype": "text/plain"},
     )
     return {"journal": journal.id, "partner": partner.id, "product": product.id, "employee": employee.id, "project": project.id}
 
