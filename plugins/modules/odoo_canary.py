@@ -148,6 +148,46 @@ options:
     description: Seconds to wait for an answer to one request. No answer is an error of that step.
     type: float
     default: 30
+  postgres:
+    description:
+      - Where the tenant's database is. With it, the database is asked afterwards whether the canary's user wrote any row of another
+        company, or one without a company that somebody else made (C(OUTSIDE)). It only reads, and may be the address of a standby that is current.
+      - What code does as another user, such as Odoo's superuser, and what was deleted, is not seen.
+    type: dict
+    suboptions:
+      host:
+        description: Host of the cluster.
+        type: str
+        required: true
+      port:
+        description: Port of the cluster.
+        type: int
+        default: 5432
+      sslmode:
+        description: How TLS is used, as in libpq.
+        type: str
+        choices: [disable, prefer, require, verify-ca, verify-full]
+        default: prefer
+      user:
+        description: A user who may read all tables of the database, such as the tenant's own role.
+        type: str
+        required: true
+      password:
+        description: Password of that user.
+        type: str
+      role:
+        description: The role that the tenant's Odoo connects with. By default O(postgres.user).
+        type: str
+      timeout_s:
+        description: Seconds that looking through the tables may take. What was not looked through then makes the result C(unknown).
+        type: float
+        default: 60
+      cron_processes:
+        description:
+          - How many processes may run the tenant's scheduled actions. More of them are C(CRON_TWICE), an old release that still runs them,
+            for example. Without it they are not counted.
+          - Odoo's process is known by its connection to the database V(postgres), so the role must be this tenant's alone.
+        type: int
   ca_path:
     description: File of certificate authorities to trust instead of the system's.
     type: path
@@ -156,6 +196,7 @@ extends_documentation_fragment:
 requirements:
   - requests
   - jmespath
+  - psycopg >= 3.2, with O(postgres)
 notes:
   - In check mode nothing is asked of Odoo and nothing written. The verdict is C(unknown), and the task does not fail.
 attributes:
@@ -215,9 +256,9 @@ msg:
     Profile this step on the new release; it must not be rolled out further.
 evidence:
   description:
-    - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean).
+    - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP), C(clean), and with O(postgres) C(outside) and C(cron_runners).
     - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE,
-      LEFTOVERS, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST, CONTRACT, and those that a transaction declares.
+      LEFTOVERS, OUTSIDE, OUTSIDE_UNSEEN, CRON_TWICE, CRON_UNSEEN, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST, CONTRACT, and those that a transaction declares.
   returned: always
   type: dict
   sample:
@@ -321,14 +362,25 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judg
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Watched, carry_out
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
 
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str", "default": ""},
     "marks": {"type": "dict", "default": {}},
     "headers": {"type": "dict", "default": {}, "no_log": True},
+}
+POSTGRES: dict[str, Any] = {
+    "host": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 5432},
+    "sslmode": {"type": "str", "default": "prefer", "choices": ["disable", "prefer", "require", "verify-ca", "verify-full"]},
+    "user": {"type": "str", "required": True},
+    "password": {"type": "str", "no_log": True},
+    "role": {"type": "str"},
+    "timeout_s": {"type": "float", "default": 60},
+    "cron_processes": {"type": "int"},
 }
 SPEC: dict[str, Any] = {
     "tenant": {"type": "str", "required": True},
@@ -355,6 +407,7 @@ SPEC: dict[str, Any] = {
     "pause_s": {"type": "float", "default": 0},
     "ready_timeout_s": {"type": "float", "default": 60},
     "request_timeout_s": {"type": "float", "default": 30},
+    "postgres": {"type": "dict", "options": POSTGRES},
     "ca_path": {"type": "path"},
     **GATE_SPEC,
 }
@@ -375,6 +428,13 @@ def sides_of(params: dict[str, Any]) -> Sides:
     return Sides(client("canary", params), None if params["mode"] == "smoke" else client("baseline", params))
 
 
+def watched(given: dict[str, Any] | None) -> Watched | None:
+    if given is None:
+        return None
+    server = Server(given["host"], given["port"], given["user"], given["password"], given["sslmode"])
+    return Watched(server, given["role"] or given["user"], given["timeout_s"], given["cron_processes"])
+
+
 def plan_of(params: dict[str, Any]) -> Plan:
     """The options as a plan. A smoke has as many rounds as it must pass."""
     smoke = params["mode"] == "smoke"
@@ -389,6 +449,7 @@ def plan_of(params: dict[str, Any]) -> Plan:
         max_rounds=max(least, 3) if smoke else params["max_rounds"],
         budget_s=params["budget_s"],
         pause_s=params["pause_s"],
+        database=watched(params["postgres"]),
         ready_timeout_s=params["ready_timeout_s"],
     )
 

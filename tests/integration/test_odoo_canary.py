@@ -13,7 +13,6 @@ from typing import Any
 
 import pytest
 import yaml
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooError
 
@@ -118,7 +117,7 @@ def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Odo
     assert not found["failed"]
     assert found["stopped"] == "decided"
     assert {c["id"] for c in found["evidence"]["checks"]} == {
-        f"{k}:{m}" for k in ("latency", "errors") for m in core.metrics(core.STEPS)
+        f"{k}:{m}" for k in ("latency", "errors") for m in ("login", "invoice.create", "invoice.post", "invoice.reverse", "timesheet.create")
     } | {"clean"}
     assert all(f["decision"] == "pass" and f["n"] >= 8 for f in found["figures"].values())
     after = tenant.others(own)
@@ -150,55 +149,83 @@ def test_a_raising_release_is_found_at_its_third_error(tenant: OdooTenant, tmp_p
 
 
 def test_what_killed_runs_left_is_taken_back(tenant: OdooTenant, tmp_path: Path) -> None:
-    client = tenant.client("old")
-    place = work.locate(client, "Change canary")
-    mark = core.tag("CHG-2026-0007")
+    worker = tenant.worker("old", "CHG-2026-0007")
+    known = {one.name: one for one in tenant.transactions(worker.client)}
+    client, place = worker.client, worker.ground
+    invoice, context = known["invoice"], place.context
 
     def draft() -> int:
-        return int(client.call("account.move", "create", vals_list=[core.invoice_values(place, mark)], context=place.context)[0])
+        names = place.names("invoice")
+        worker.asked(invoice.steps[0].do, names)
+        return int(names["move"])
 
-    posted, half = [draft() for _dummy in range(2)], draft()
+    def post(*moves: int) -> None:
+        client.call("account.move", "action_post", ids=moves, context=context)
+
+    def half(move: int, *, reverse: bool) -> int:
+        """Reverses an invoice; without ``reverse`` the run was killed before its credit note was posted."""
+        names = {**place.names("invoice"), "move": move, "total": 0}
+        worker.asked(invoice.steps[2].do[: 4 if reverse else 3], names)
+        return int(names["credit"])
+
+    posted, began = [draft() for _dummy in range(2)], draft()
     draft()
-    client.call("account.move", "action_post", ids=[*posted, half], context=place.context)
+    post(*posted, began)
     # killed between two postings of one invoice, and others came after it, so that it is not the last number any more
-    client.call("account.move", "action_post", ids=[again := draft()], context=place.context)
-    client.call("account.move", "button_draft", ids=[again], context=place.context)
-    context = {**place.context, "active_model": "account.move", "active_ids": [half]}
-    wizard = client.call("account.move.reversal", "create", vals_list=[{"journal_id": place.journal, "reason": mark}], context=context)
-    client.call("account.move.reversal", "refund_moves", ids=wizard, context=context)  # killed before the credit note was posted
-    client.call("account.move", "action_post", ids=[twice := draft()], context=place.context)
+    post(again := draft())
+    client.call("account.move", "button_draft", ids=[again], context=context)
+    half(began, reverse=False)
+    post(twice := draft())
     # two canaries at once: the second credit note of an invoice stays open
-    made = client.call("account.move", "copy", ids=[work.reverse(client, place, twice, mark)], context=place.context)[0]
-    client.call("account.move", "write", ids=[made], vals={"ref": f"Reversal of: x, {mark}"}, context=place.context)
-    client.call("account.move", "action_post", ids=[made], context=place.context)
-    client.call("account.analytic.line", "create", vals_list=[core.timesheet_values(place, mark)], context=place.context)
+    made = client.call("account.move", "copy", ids=[half(twice, reverse=True)], context=context)[0]
+    client.call("account.move", "write", ids=[made], vals={"ref": f"Reversal of: x, {place.tag}"}, context=context)
+    post(made)
+    names = place.names("timesheet")
+    worker.asked(known["timesheet"].steps[0].do, names)
     assert tenant.leftovers(place.company) == 8
     found, _dummy = play(tmp_path, {k: v for k, v in options(tenant, "old", mode="smoke").items() if k != "baseline"})
     assert (found["verdict"], found["swept"]) == ("pass", 8)
     assert tenant.leftovers(place.company) == 0
 
 
+def test_every_shipped_transaction_over_both_apis(tenant: OdooTenant) -> None:
+    worker = tenant.worker("old", "CHG-2026-0009")
+    every = tenant.transactions(worker.client)
+    assert {one.name for one in every} >= {"journal_entry", "bank_statement", "payment_batch", "project_report", "document", "session"}
+    for api in ("json2", "xmlrpc"):
+        again = work.Worker(tenant.client("old", api=api), worker.ground)
+        found = {metric: outcome for one in every for metric, outcome in again.run(one).items()}
+        wrong = {metric: outcome for metric, outcome in found.items() if outcome.seconds is None}
+        # nobody runs scheduled actions in this database, so they are late
+        assert [outcome.code for outcome in wrong.values()] == ["CRON_LATE", ""], wrong
+        assert again.leftovers(every) == set()
+        again.client.forget()
+
+
 def test_a_run_killed_in_its_transactions_is_cleaned_by_the_next(tenant: OdooTenant, tmp_path: Path) -> None:
     script = tmp_path / "run.py"
     script.write_text(
         "import sys; sys.path.insert(0, sys.argv[1]); import tests.conftest\n"
-        "from tests.integration.test_odoo_canary import *\nfrom tests.support.odoo_tenant import *\n"
-        "client = OdooClient('old', Address(sys.argv[2]), Account(DATABASE, *[SECRETS[k] for k in SECRETS]))\n"
-        "place = work.locate(client, 'Change canary')\n"
+        "from tests.support.odoo_tenant import *\nfrom tests.lab.site import Site\n"
+        "tenant = OdooTenant(Site(Path(sys.argv[2])), int(sys.argv[3]), sys.argv[4])\n"
+        "worker = tenant.worker('old', 'CHG-2026-0008')\n"
+        "every = [one for one in tenant.transactions(worker.client) if one.leftovers]\n"
         "print('ready', flush=True)\n"
-        "while True: work.run('invoice', client, place, core.tag('CHG-2026-0008'))\n"
+        "while True: [worker.run(one) for one in every]\n"
     )
-    for wait in (0.05, 0.2, 0.35):
-        with subprocess.Popen([sys.executable, str(script), str(ROOT), tenant.url("old")], stdout=subprocess.PIPE) as running:
+    for wait in (0.05, 0.2, 0.35, 0.6, 0.9):
+        command = [sys.executable, str(script), str(ROOT), str(tenant.site.root), str(tenant.net), DATABASE]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as running:
             assert running.stdout is not None
             running.stdout.readline()
-            time.sleep(0.5 + wait)
+            time.sleep(wait)
             running.kill()
     time.sleep(1)  # Odoo finishes the request that nobody waits for any more
-    client = tenant.client("old")
-    place = work.locate(client, "Change canary")
-    work.sweep(client, place)
-    assert tenant.leftovers(place.company) == 0
+    worker = tenant.worker("old", "CHG-2026-0010")
+    every = tenant.transactions(worker.client)
+    worker.sweep(every)
+    assert worker.leftovers(every) == set()
+    assert tenant.leftovers(worker.ground.company) == 0
 
 
 def test_check_mode_asks_nothing_of_anybody(tenant: OdooTenant, tmp_path: Path) -> None:
@@ -215,6 +242,9 @@ def test_check_mode_asks_nothing_of_anybody(tenant: OdooTenant, tmp_path: Path) 
         pytest.param({"api_key": "f" * 40}, "answered HTTP 401", id="wrong-key"),
         pytest.param({"company": "Acme"}, "wanted only 'Acme'", id="another-company"),
         pytest.param({"login": "admin", "password": ADMIN}, "may work in companies", id="a-customers-user"),
+        pytest.param({"transactions": ["login", "invocie"]}, "transactions: invocie is not known. Known are", id="no-such-transaction"),
+        pytest.param({"transaction_files": ["/nowhere/tx.yml"]}, "tx.yml: cannot be read", id="no-such-file"),
+        pytest.param({"transactions": ["order"]}, "order needs the module sale", id="not-applicable"),
         pytest.param({"tolerance": 1.0, "alpha": 0}, "tolerance is 1.0, wanted greater than 1", id="bad-limits"),
     ],
 )

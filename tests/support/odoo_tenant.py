@@ -10,7 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction, transactions_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all
 
 from tests.conftest import ROOT
 from tests.lab import images, template
@@ -53,8 +57,13 @@ class OdooTenant:
 
     @property
     def files(self) -> Path:
-        """The filestore of the processes that are not served."""
-        return self.site.folder("canary-test", "tool") / "data" / "filestore" / self.database
+        """The filestore, which all processes share."""
+        return self.data / "filestore" / self.database
+
+    @property
+    def data(self) -> Path:
+        """Where the processes keep files and sessions: a pod of its own would have neither of another's."""
+        return self.site.folder("canary-test", "data")
 
     def backed_up(self) -> None:
         """All that was written so far is in a backup, and in the archive."""
@@ -90,6 +99,7 @@ class OdooTenant:
             "POD_DIR": str(self.site.folder("canary-test", name)),
             "PGHOST": cluster["host"],
             "PGPORT": str(cluster["port"]),
+            "ODOO_DATA_DIR": str(self.data),
             "PGUSER": self.database,
             "PGPASSWORD": self.database,
         }
@@ -98,11 +108,11 @@ class OdooTenant:
         command = [str(self.image(release) / "bin" / "odoo"), *args, "--max-cron-threads=0"]
         return self.site.run(command, env={**self.env("tool", release), **extra}, stdin=stdin, timeout_s=180)
 
-    def serve(self, name: str, release: str) -> None:
-        """Starts a process; waits only for its port: readiness is the product's business."""
+    def serve(self, name: str, release: str, *, cron: int = 0, **extra: str) -> None:
+        """Starts a process; waits only for its port: readiness is the product's business. ``extra`` goes into its environment."""
         if self.site.pid(f"canary-{name}") is None:
-            command = [self.image(release) / "bin" / "odoo", "--database", self.database, "--max-cron-threads=0", "--log-level=warn"]
-            self.site.spawn(f"canary-{name}", command, env=self.env(name, release))
+            command = [self.image(release) / "bin" / "odoo", "--database", self.database, f"--max-cron-threads={cron}", "--log-level=warn"]
+            self.site.spawn(f"canary-{name}", command, env={**self.env(name, release), **extra})
 
     def stop(self, name: str) -> None:
         self.site.stop(f"canary-{name}", grace_s=3)
@@ -111,9 +121,18 @@ class OdooTenant:
         said = self.odoo("2", "shell", "--database", self.database, "--no-http", stdin=SETUP.read_text(), **{**SECRETS, **extra})
         return dict(json.loads(said.strip().splitlines()[-1]))
 
-    def client(self, name: str) -> OdooClient:
+    def client(self, name: str, **options: Any) -> OdooClient:
         account = Account(self.database, SECRETS["CANARY_LOGIN"], SECRETS["CANARY_PASSWORD"], SECRETS["CANARY_API_KEY"])
-        return OdooClient(name, Address(self.url(name)), account)
+        return OdooClient(name, Address(self.url(name)), account, **options)
+
+    def worker(self, name: str, change: str) -> work.Worker:
+        """One side at work on all transactions that this database has the modules for."""
+        client = self.client(name)
+        ground = work.settle(client, "Change canary", core.tag(change))
+        return work.Worker(client, work.with_records(client, ground, self.transactions(client)))
+
+    def transactions(self, client: OdooClient) -> list[Transaction]:
+        return core.applicable(list(transactions_of(read_all().values()).values()), work.modules(client))[0]
 
     def others(self, company: int) -> dict[str, Any]:
         """Of every table, the rows that are not the canary company's: how many, and their digest."""

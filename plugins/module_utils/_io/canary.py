@@ -20,8 +20,20 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judg
     settled,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import canary_database
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The tenant's database, when it is looked into."""
+
+    server: Server
+    role: str
+    budget_s: float
+    cron_processes: int | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +50,7 @@ class Plan:
     budget_s: float
     ready_timeout_s: float
     pause_s: float = 0.0
+    database: Watched | None = None
 
 
 @dataclass
@@ -90,6 +103,7 @@ class Pairs:
 def carry_out(sides: Sides, plan: Plan) -> Run:
     """The whole canary, from waiting for both sides to the last leftover taken back."""
     ready = {client.name: client.wait_ready(budget_s=plan.ready_timeout_s) for client in sides.both()}
+    ground = work.settle(sides.trusted, plan.company, core.tag(plan.change))
     states = work.modules(sides.trusted)
     if halfway := core.unfinished(states):
         raise work.TransactionError(
@@ -106,7 +120,7 @@ def carry_out(sides: Sides, plan: Plan) -> Run:
             "that this tenant has",
             code="NOT_APPLICABLE",
         )
-    ground = work.settle(sides.trusted, plan.company, core.tag(plan.change), chosen)
+    ground = work.with_records(sides.trusted, ground, chosen)
     trusted = work.Worker(sides.trusted, ground)
     swept = trusted.sweep(able)
     try:
@@ -117,8 +131,17 @@ def carry_out(sides: Sides, plan: Plan) -> Run:
             client.forget()
     result.ready_s, result.swept = {name: round(s, 3) for name, s in ready.items()}, swept
     result.not_applicable = missing
-    result.extra.append(left)
+    result.extra += [left, *watched(plan.database, ground)]
     return result
+
+
+def watched(at: Watched | None, ground: work.Ground) -> list[Check]:
+    """What the tenant's database says of the run."""
+    if at is None:
+        return []
+    who = {"user": ground.user, "company": ground.company, "since": ground.started}
+    found = [canary_database.outside(at.server, ground.database, who, budget_s=at.budget_s)]
+    return found if at.cron_processes is None else [*found, canary_database.runners(at.server, at.role, at.cron_processes)]
 
 
 def told(missing: Mapping[str, Sequence[str]]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 LONGEST = 300  # characters of a server's words in a message
 FIRST_JSON2 = 19  # the release that JSON-2 came with
+DENIED = "RIGHTS"  # the user lacks a right
 EXPIRED = 100  # Odoo's number for a session that it does not know
 
 
@@ -161,7 +162,8 @@ class OdooClient:
         response = self._request("POST", f"/json/2/{model}/{method}", what, json=body, headers=headers)
         answer = self._json(response, what)
         if response.status_code != 200:
-            raise OdooError(f"{self.name}: {what} answered HTTP {response.status_code}: {self._said(answer)}")
+            denied = {"code": DENIED} if response.status_code == 403 else {}
+            raise OdooError(f"{self.name}: {what} answered HTTP {response.status_code}: {self._said(answer)}", **denied)
         return answer
 
     def _xmlrpc(self, model: str, method: str, ids: Sequence[int], kwargs: Mapping[str, Any]) -> Any:
@@ -185,7 +187,8 @@ class OdooClient:
         try:
             return odoo_xmlrpc.answer(response.content)
         except odoo_xmlrpc.Fault as exc:
-            raise OdooError(f"{self.name}: {what} failed over XML-RPC: {self._said(str(exc))}") from None
+            denied = {"code": DENIED} if exc.denied else {}
+            raise OdooError(f"{self.name}: {what} failed over XML-RPC: {self._said(str(exc))}", **denied) from None
         except ValueError as exc:
             seen = f"HTTP {response.status_code} with {response.headers.get('Content-Type', 'no content type')}"
             raise OdooError(f"{self.name}: {what} answered {seen}, wanted XML-RPC: see whether {self._url} leads to this Odoo") from exc

@@ -22,9 +22,15 @@ ON_MODEL = {"create", "search", "search_count", "search_read", "load", "fields_g
 """Methods that take no ids."""
 NOTHING = "cannot marshal None"  # what Odoo says after it has done, and committed, a method that gives nothing
 
+ACCESS_ERROR = 4  # Odoo's number for what the user may not do
+
 
 class Fault(Exception):
-    """Odoo's own error, in its words."""
+    """Odoo's own error, in its words. ``denied``: the user lacks the right."""
+
+    def __init__(self, words: str, *, denied: bool) -> None:
+        super().__init__(words)
+        self.denied = denied
 
 
 def request(method: str, params: Sequence[Any]) -> bytes:
@@ -49,7 +55,8 @@ def answer(text: bytes) -> Any:
     except xmlrpc.client.Fault as exc:
         if NOTHING in str(exc.faultString):
             return None
-        raise Fault(str(exc.faultString).strip().splitlines()[-1] if exc.faultString else "no words") from None
+        words = str(exc.faultString or "no words").strip().splitlines()
+        raise Fault(words[-1], denied=exc.faultCode == ACCESS_ERROR) from None
     except Exception as exc:  # expat's errors and those of the values have no common base
         raise ValueError(f"{type(exc).__name__}: no XML-RPC") from exc
     return values[0] if values else None

@@ -12,7 +12,7 @@ import datetime as dt
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -28,7 +28,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.tran
     rendered,
     unexpected,
 )
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import DENIED, OdooClient, OdooError
 
 MOST = 500  # rows that one rule takes back one after the other
 EARLIER = dt.timedelta(minutes=10)
@@ -60,6 +60,7 @@ class Ground:
     """What all transactions of a run know: the canary company, its user, the tag, and the ids of their records."""
 
     company: int
+    named: str
     user: int
     login: str
     database: str
@@ -201,32 +202,35 @@ class Worker:
 
 
 # -- before a run --------------------------------------------------------------------------------------------------------
-def settle(client: OdooClient, company: str, tag: str, transactions: Iterable[Transaction]) -> Ground:
+def settle(client: OdooClient, company: str, tag: str) -> Ground:
     """Where the canary may write; refuses a user who sees any other company."""
     info = client.login()
     if why := core.wrong_session(info, company):
         raise TransactionError(why)
     client.logout()
-    own, search = core.company_id(info), searcher()
     started = f"{dt.datetime.now(dt.timezone.utc):%Y-%m-%d %H:%M:%S}"
-    ground = Ground(own, int(info["uid"]), client.account.login, client.account.database, tag, started)
-    records: dict[str, dict[str, int]] = {}
+    return Ground(core.company_id(info), company, int(info["uid"]), client.account.login, client.account.database, tag, started)
+
+
+def with_records(client: OdooClient, ground: Ground, transactions: Iterable[Transaction]) -> Ground:
+    """The ground with the ids of the records that the transactions work on."""
+    search, records = searcher(), {}
     for one in transactions:
         mine: dict[str, int] = {}
         for name, record in one.records.items():
             domain = rendered(record.domain, {**ground.names(), **mine}, search)
-            mine[name] = located(client, company, own, record.model, [["company_id", "=", own], *domain] if record.company else domain)
+            mine[name] = located(client, ground, record.model, [["company_id", "=", ground.company], *domain] if record.company else domain)
         records[one.name] = mine
-    return Ground(own, ground.user, ground.login, ground.database, tag, started, records)
+    return replace(ground, records=records)
 
 
-def located(client: OdooClient, company: str, own: int, model: str, domain: list[Any]) -> int:
+def located(client: OdooClient, ground: Ground, model: str, domain: list[Any]) -> int:
     """The first row of a domain."""
-    rows = client.call(model, "search", domain=domain, limit=1, order="id", context={"allowed_company_ids": [own]})
+    rows = client.call(model, "search", domain=domain, limit=1, order="id", context=ground.context)
     if isinstance(rows, list) and rows:
         return int(rows[0])
     raise TransactionError(
-        f"{model} with {domain} in company {company!r}: found none, wanted one: run the tenant role (playbook tenant_provision), which makes "
+        f"{model} with {domain} in company {ground.named!r}: found none, wanted one: run the tenant role (playbook tenant_provision), which makes "
         "the canary company and its records"
     )
 
@@ -241,9 +245,11 @@ def modules(client: OdooClient) -> dict[str, str]:
             fields=["name", "state"],
         )
     except OdooError as exc:
+        if exc.facts.get("code") != DENIED:
+            raise
         raise TransactionError(
             f"{exc}. The canary's user must be able to read the list of modules: run the tenant role (playbook tenant_provision) again, "
             "which gives that right",
-            code="RIGHTS",
+            code=DENIED,
         ) from exc
     return {str(row["name"]): str(row["state"]) for row in rows}
