@@ -29,6 +29,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.approv
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.change_schema import violations
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.policy_files import read_catalogue, read_policy
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.release_content import read_content
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all, unknown_names
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger import LEDGER_SPEC, open_ledger, os_user
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._source import SOURCE_SPEC, measure
@@ -45,6 +46,7 @@ class ActionModule(ChangeAction):
         "catalogue": {"type": "path"},
         "source": {"type": "dict", "options": SOURCE_SPEC},
         "approver_groups": {"type": "raw"},
+        "transaction_files": {"type": "list", "elements": "path", "default": []},
         "plan": {"type": "dict"},
         "actor": {"type": "str"},
     }
@@ -83,6 +85,8 @@ class ActionModule(ChangeAction):
         names, unmatched = self._resolve(change.get("tenants"), task_vars)
         # a change that is planned may have to be rolled back after its window: only the guard minds the window then
         events = [] if found else _events(args)
+        if not found:
+            found += unknown_names(change["verification"]["transactions"], read_all(args["transaction_files"]))
         found += change_file.judge_change(change, tenants=names, unmatched=unmatched, now=None if events else now)
         if found:
             raise _refused(change, found + demand.class_error(change, None, wanted))

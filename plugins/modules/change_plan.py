@@ -59,6 +59,11 @@ options:
       - Who is in which group, a mapping or the path of a YAML file. Needed when the policy names C(people), for the requester has to be in
         a group with the verb C(request), and the owner of each waiver in one with C(waive).
     type: raw
+  transaction_files:
+    description: Files, or folders of them, with business transactions of the estate's own that a change may name besides those that ship.
+    type: list
+    elements: path
+    default: []
   plan:
     description: The plan, for O(state=recorded) in check mode only, in which none is recorded.
     type: dict

@@ -59,8 +59,13 @@ def read(file: Path) -> dict[str, Any]:
 def chosen(names: Sequence[str], own: Iterable[str] = ()) -> list[dict[str, Any]]:
     """All transactions, when the named ones are among them."""
     known = read_all(own)
-    if unknown := [name for name in names if name not in known]:
-        raise TransactionFileError(
-            f"transactions: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}; an estate's own need transaction_files."
-        )
+    if found := unknown_names(names, known):
+        raise TransactionFileError("; ".join(found))
     return list(known.values())
+
+
+def unknown_names(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """One sentence about the names that are of no transaction, or none."""
+    unknown = [name for name in names if name not in set(known)]
+    told = f"transactions: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}; an estate's own need transaction_files."
+    return [told] if unknown else []

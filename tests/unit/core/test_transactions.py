@@ -4,21 +4,8 @@ from typing import Any
 
 import pytest
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as t
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction, transaction_of
 
-PLACE = t.Place(company=2, user=5, journal=13, partner=8, product=1, project=3)
-DRAFT = {"state": "draft", "company_id": [2, "Change canary"], "journal_id": [13, "Change canary"], "ref": "canary:CHG-2026-1"}
-POSTED = {
-    "name": "CANRY/2026/00001",
-    "state": "posted",
-    "payment_state": "not_paid",
-    "company_id": [2, "x"],
-    "journal_id": [13, "x"],
-    "move_type": "out_invoice",
-    "amount_untaxed": 300.0,
-    "amount_tax": 45.0,
-    "amount_total": 345.0,
-}
-CREDIT = {**POSTED, "move_type": "out_refund", "payment_state": "paid"}
 LIMITS: dict[str, Any] = {
     "tolerance": 1.2,
     "alpha": 0.01,
@@ -27,14 +14,49 @@ LIMITS: dict[str, Any] = {
     "min_rounds": 8,
     "max_rounds": 120,
     "budget_s": 300.0,
+    "pause_s": 0.0,
     "ready_timeout_s": 60.0,
     "request_timeout_s": 30.0,
     "transactions": ["login"],
 }
 
 
+def declared(name: str, *steps: str, modules: tuple[str, ...] = ()) -> Transaction:
+    calls = [{"session": "read"}]
+    return transaction_of({"transaction": name, "title": name, "modules": modules, "steps": [{"step": s, "do": calls} for s in steps]})
+
+
 def test_metrics_are_the_steps_in_order() -> None:
-    assert t.metrics(["invoice", "login"]) == ["invoice.create", "invoice.post", "invoice.reverse", "login"]
+    found = t.metrics([declared("invoice", "create", "post"), declared("login", "login")])
+    assert found == ["invoice.create", "invoice.post", "login"]
+
+
+def test_what_lacks_a_module_is_told_and_not_done() -> None:
+    plain, order = declared("login", "login"), declared("order", "quote", modules=("sale", "account", "stock"))
+    assert t.applicable([plain, order], ["account"]) == ([plain], {"order": ["sale", "stock"]})
+    assert t.applicable([order], ["account", "sale", "stock", "web"]) == ([order], {})
+
+
+def test_an_update_that_did_not_end_is_seen() -> None:
+    assert t.unfinished({"base": "installed", "sale": "to upgrade", "crm": "to install"}) == ["crm (to install)", "sale (to upgrade)"]
+    assert t.unfinished({"base": "installed"}) == []
+
+
+@pytest.mark.parametrize(
+    ("baseline", "canary", "warmup", "enough"),
+    [
+        pytest.param([], [], 0, True, id="none-asked-for"),
+        pytest.param([], [], 2, False, id="not-begun"),
+        pytest.param([9.0, 0.4], [8.0, 0.5], 2, True, id="as-many-as-asked-for"),
+        pytest.param([9.0], [8.0], 2, False, id="one-short"),
+        pytest.param([0.4, 0.4], [0.5, 2.5], 2, False, id="another-worker-loads-its-registry"),
+        pytest.param([0.4, 0.4, 0.4], [0.5, 2.5, 0.5], 2, True, id="and-has-loaded-it"),
+        pytest.param([0.4] * 12, [0.5] * 11 + [2.5], 2, True, id="not-for-ever"),
+        pytest.param([0.4, 0.8], [0.5, 1.0], 2, True, id="exactly-twice"),
+    ],
+)
+def test_warm_ups(baseline: list[float], canary: list[float], warmup: int, enough: bool) -> None:
+    assert t.warmed({"baseline": baseline, "canary": canary}, warmup) is enough
 
 
 def test_orders_are_reproducible_and_balanced() -> None:
@@ -42,53 +64,6 @@ def test_orders_are_reproducible_and_balanced() -> None:
     assert first == t.orders("CHG-2026-0001", 400, ["login", "invoice"])
     assert first != t.orders("CHG-2026-0002", 400, ["login", "invoice"])
     assert 150 < sum(o["login"] for o in first) < 250
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        pytest.param({}, "", id="right"),
-        pytest.param({"state": "posted"}, "state is 'posted', wanted 'draft'", id="already-posted"),
-        pytest.param({"company_id": [1, "Acme"]}, "company_id is 1, wanted 2", id="in-a-customers-company"),
-        pytest.param({"journal_id": False}, "journal_id is False, wanted 13", id="no-journal"),
-        pytest.param({"ref": "canary:other"}, "ref is", id="another-tag"),
-    ],
-)
-def test_draft(change: dict[str, Any], words: str) -> None:
-    found = t.wrong_draft({**DRAFT, **change}, PLACE, "canary:CHG-2026-1")
-    assert found.startswith(words) and bool(found) == bool(words)
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        pytest.param({}, "", id="right"),
-        pytest.param({"state": "draft"}, "state is 'draft'", id="not-posted"),
-        pytest.param({"name": "/"}, "the posted invoice has no number", id="no-number"),
-        pytest.param({"amount_untaxed": 299.99}, "amount_untaxed is 299.99, wanted 300.0", id="a-cent-less"),
-        pytest.param({"amount_total": 300.0}, "amount_total is 300.0, wanted 345.0", id="tax-forgotten"),
-        pytest.param({"amount_total": 345.0000001}, "", id="rounding"),
-        pytest.param({"amount_total": None}, "amount_total is None", id="no-amount"),
-    ],
-)
-def test_posted(change: dict[str, Any], words: str) -> None:
-    found = t.wrong_posted({**POSTED, **change}, PLACE)
-    assert found.startswith(words) and bool(found) == bool(words)
-
-
-@pytest.mark.parametrize(
-    ("invoice", "credit", "words"),
-    [
-        pytest.param({"payment_state": "reversed"}, {}, "", id="right"),
-        pytest.param({}, {}, "payment_state is 'not_paid'", id="not-reconciled"),
-        pytest.param({"payment_state": "reversed"}, {"state": "draft"}, "state is 'draft'", id="credit-note-is-a-draft"),
-        pytest.param({"payment_state": "reversed"}, {"amount_total": 300.0}, "amount_total is 300.0", id="another-amount"),
-        pytest.param({"payment_state": "reversed"}, {"company_id": [1, "Acme"]}, "company_id is 1", id="in-a-customers-company"),
-    ],
-)
-def test_reversed(invoice: dict[str, Any], credit: dict[str, Any], words: str) -> None:
-    found = t.wrong_reversed({**POSTED, **invoice}, {**CREDIT, **credit}, PLACE)
-    assert found.startswith(words) and bool(found) == bool(words)
 
 
 def info(*companies: tuple[int, str]) -> dict[str, Any]:
@@ -120,6 +95,7 @@ def test_session(session: dict[str, Any], company: str, right: bool) -> None:
         pytest.param({"tolerance": float("nan")}, ["tolerance"], id="nan"),
         pytest.param({"alpha": 0.0, "budget_s": 0}, ["alpha", "budget_s"], id="all-at-once"),
         pytest.param({"min_rounds": 121}, ["min_rounds"], id="more-than-the-most"),
+        pytest.param({"pause_s": -1.0}, ["pause_s"], id="pause-below-nothing"),
         pytest.param({"transactions": []}, ["transactions"], id="nothing-to-do"),
     ],
 )
