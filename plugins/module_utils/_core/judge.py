@@ -133,8 +133,8 @@ def latency_check(metric: str, found: Latency, rules: Rules) -> Check:
 
 def errors_check(metric: str, found: Errors, pairs: Sequence[Pair]) -> Check:
     told = check_of("errors", metric, found, observed=f"0 of {found.rounds}", expected="no errors", first_error=first_error(pairs))
-    codes = {side.code for p in pairs for side in (p.canary, p.baseline) if side and side.error}
-    return replace(told, code=codes.pop()) if told.ok is not True and len(codes) == 1 and "" not in codes else told
+    codes = {side.code for p in pairs for side in (p.canary, p.baseline) if side and side.code}
+    return replace(told, code=codes.pop()) if told.ok is not True and len(codes) == 1 else told
 
 
 def judge(records: Mapping[str, Sequence[Pair]], rules: Rules) -> Judgement:

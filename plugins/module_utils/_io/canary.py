@@ -75,7 +75,7 @@ class Sides:
         self.canary, self.baseline = canary, baseline
         self.trusted = baseline or canary
         if baseline:
-            baseline.kept = canary.kept
+            canary.origin = baseline  # whoever was logged in to the old release
 
     def both(self) -> list[OdooClient]:
         return [c for c in (self.baseline, self.canary) if c is not None]

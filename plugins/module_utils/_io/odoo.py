@@ -61,7 +61,8 @@ class OdooClient:
         self.name = name
         self.account = account
         self.timeout_s = timeout_s
-        self.kept: dict[str, tuple[str, int]] = {}  # sessions that stay open, by side; a canary and its baseline share this
+        self.origin = self  # the side whose sessions are carried over to this one
+        self._kept: tuple[str, int] | None = None  # cookie and user of the session that stays open
         self._url = address.url.rstrip("/")
         self._headers = address.headers
         self._session = self._open(address, ca_path)
@@ -232,32 +233,35 @@ class OdooClient:
             return self.read_self()
         if what == "close":
             return self.logout()
-        other = next((side for side in self.kept if side != self.name), self.name)
-        return self._read_kept(self.name if what == "kept" else other)
+        return self._read_kept(self if what == "kept" else self.origin)
 
-    def _read_kept(self, side: str) -> dict[str, Any]:
-        """The own record in the session that this side opened in an earlier round, or that the other side did."""
-        if side not in self.kept:
+    def kept(self) -> tuple[str, int]:
+        """Cookie and user of the session that stays open, opened when there is none."""
+        if self._kept is None:
             uid = int(self.login()["uid"])
-            self.kept[side] = (self._session.cookies.get("session_id") or "", uid)
+            self._kept = (self._session.cookies.get("session_id") or "", uid)
             self._session.cookies.clear()
-        cookie, uid = self.kept[side]
+        return self._kept
+
+    def _read_kept(self, side: OdooClient) -> dict[str, Any]:
+        """The own record in the session that a side opened in an earlier round."""
+        cookie, uid = side.kept()
         self._held.cookies.clear()
         self._held.cookies.set("session_id", cookie)
         params = {"model": "res.users", "method": "read", "args": [[uid], ["login", "company_id"]], "kwargs": {}}
         try:
-            rows = self._rpc("/web/dataset/call_kw/res.users/read", params, f"a read in the session of {side}", held=True)
+            rows = self._rpc("/web/dataset/call_kw/res.users/read", params, f"a read in the session of {side.name}", held=True)
         except OdooError as exc:
             if exc.facts.get("code") != "SESSION_LOST":
                 raise
-            del self.kept[side]
+            side._kept = None
             raise OdooError(
-                f"{self.name}: the session that was opened on {side} is not known any more, so whoever was logged in is logged out: "
+                f"{self.name}: the session that was opened on {side.name} is not known any more, so whoever was logged in is logged out: "
                 "see where sessions are stored, and whether that store failed over or was emptied",
                 code="SESSION_LOST",
             ) from exc
         renewed = [one.value for one in self._held.cookies if one.name == "session_id" and one.value not in ("", cookie)]
-        self.kept[side] = (renewed[0] if renewed else cookie, uid)
+        side._kept = (renewed[0] if renewed else cookie, uid)
         return dict(rows[0])
 
     def login(self) -> dict[str, Any]:
@@ -292,9 +296,10 @@ class OdooClient:
 
     def forget(self) -> None:
         """Ends the session that was kept open, so that none of the canary is left behind."""
-        if kept := self.kept.pop(self.name, None):
+        if self._kept:
             self._held.cookies.clear()
-            self._held.cookies.set("session_id", kept[0])
+            self._held.cookies.set("session_id", self._kept[0])
+            self._kept = None
             with suppress(OdooError):  # it may be lost, which is what a step was for
                 self._rpc("/web/session/destroy", {}, "the logout", held=True)
 
