@@ -14,7 +14,8 @@ description:
     pairs and random order, and judges errors and speed of every step.
   - The transactions are declared in YAML, with a schema. Those that ship are C(login), C(session) (whoever is logged in stays so),
     C(invoice), C(timesheet), C(journal_entry), C(bank_statement), C(payment_batch), C(project_report), C(order), C(document) (a file
-    of the file store), C(scheduled_actions) and C(integration_xmlrpc); O(transaction_files) adds an estate's own. docs/transactions.md has the format.
+    of the file store), C(scheduled_actions) and C(integration_xmlrpc). O(transaction_files) adds an estate's own; the format is in
+    docs/transactions.md.
   - A transaction whose Odoo modules are not installed is not applicable. It is told in RV(not_applicable), and is not judged.
   - Each step is timed by itself. An invoice is set back to draft and posted again twice, and the median counts, because posting is short
     and noisy. The canary's journal must not be locked with hashes.
@@ -120,8 +121,8 @@ options:
   warmup:
     description:
       - Rounds at the start whose figures are thrown away.
-      - Up to ten more are, as long as the last one took twice as long as the fastest of its side, because each worker process of Odoo loads the
-        registry at its first request. V(0) throws none away.
+      - Up to ten more are, as long as the last one took twice as long as the fastest of its side, because each worker process of Odoo
+        loads the registry at its first request. V(0) throws none away.
     type: int
     default: 2
   min_rounds:
@@ -151,7 +152,7 @@ options:
   postgres:
     description:
       - Where the tenant's database is. With it, the database is asked afterwards whether the canary's user wrote any row of another
-        company, or one without a company that somebody else made (C(OUTSIDE)). It only reads, and may be the address of a standby that is current.
+        company, or one without a company that somebody else made (C(OUTSIDE)). It only reads, and may be a standby that is current.
       - What code does as another user, such as Odoo's superuser, and what was deleted, is not seen.
     type: dict
     suboptions:
@@ -256,9 +257,11 @@ msg:
     Profile this step on the new release; it must not be rolled out further.
 evidence:
   description:
-    - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP), C(clean), and with O(postgres) C(outside) and C(cron_runners).
+    - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean), with O(postgres) also C(outside) and
+      C(cron_runners).
     - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE,
-      LEFTOVERS, OUTSIDE, OUTSIDE_UNSEEN, CRON_TWICE, CRON_UNSEEN, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST, CONTRACT, and those that a transaction declares.
+      LEFTOVERS, OUTSIDE, OUTSIDE_UNSEEN, CRON_TWICE, CRON_UNSEEN, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST,
+      CONTRACT, and those that a transaction declares.
   returned: always
   type: dict
   sample:

@@ -197,7 +197,9 @@ def test_an_update_that_raised_half_way(tenant: OdooTenant) -> None:
     with connect(cluster, DATABASE) as db:
         db.execute("UPDATE ir_module_module SET state = 'to upgrade' WHERE name = 'hr_timesheet'")
     try:
-        with pytest.raises(OdooError, match=r"hr_timesheet \(to upgrade\) are in the midst of an update that did not end: finish it") as caught:
+        with pytest.raises(
+            OdooError, match=r"hr_timesheet \(to upgrade\) are in the midst of an update that did not end: finish it"
+        ) as caught:
             run(tenant, "old", "login", smoke=True)
         assert caught.value.facts["code"] == "UPDATE_UNFINISHED"
     finally:
@@ -289,7 +291,9 @@ def test_rows_of_others_that_a_release_writes(tenant: OdooTenant) -> None:
     """A trigger stands for code of a release that writes, as whoever posts in one company, into rows of another."""
     cluster = tenant.site.facts("postgres")["clusters"]["shared"]
     watched = canary.Watched(Server(cluster["host"], int(cluster["port"]), DATABASE, DATABASE), DATABASE, 60.0, None)
-    good = run(tenant, "old", "login", "invoice", "journal_entry", "bank_statement", "payment_batch", "timesheet", smoke=True, database=watched)
+    good = run(
+        tenant, "old", "login", "invoice", "journal_entry", "bank_statement", "payment_batch", "timesheet", smoke=True, database=watched
+    )
     assert {one.id: one.ok for one in good.extra} == {"clean": True, "outside": True}, good.extra
     with connect(cluster, DATABASE) as db:
         db.execute(

@@ -20,7 +20,7 @@ from tests.conftest import ROOT
 from tests.lab.customers import seed
 from tests.lab.parts.postgres import connect
 from tests.lab.site import Site, wait_for
-from tests.support.odoo_tenant import ADMIN, SECRETS, OdooTenant
+from tests.support.odoo_tenant import ADMIN, SECRETS, UNOWNED, OdooTenant
 
 pytestmark = pytest.mark.lab
 
@@ -29,15 +29,6 @@ PARTS = ["releases"]
 DATABASE = "canary_test"
 PATIENT = {"max_rounds": 400, "budget_s": 900}  # a busy machine makes noise
 NOWHERE = {"url": "http://127.0.0.1:9"}
-# what Odoo keeps without a company: links of documents, logins, numbers of reconciliations
-UNOWNED = {
-    "account_full_reconcile",
-    "account_move_line_account_tax_rel",
-    "account_move_reversal_move",
-    "account_move_reversal_new_move",
-    "res_device_log",
-    "res_users_log",
-}
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +108,9 @@ def test_the_same_release_passes_and_touches_nothing_of_the_customer(tenant: Odo
     assert not found["failed"]
     assert found["stopped"] == "decided"
     assert {c["id"] for c in found["evidence"]["checks"]} == {
-        f"{k}:{m}" for k in ("latency", "errors") for m in ("login", "invoice.create", "invoice.post", "invoice.reverse", "timesheet.create")
+        f"{k}:{m}"
+        for k in ("latency", "errors")
+        for m in ("login", "invoice.create", "invoice.post", "invoice.reverse", "timesheet.create")
     } | {"clean"}
     assert all(f["decision"] == "pass" and f["n"] >= 8 for f in found["figures"].values())
     after = tenant.others(own)

@@ -27,6 +27,16 @@ SERVERS = ("old", "same", "bad")
 ADMIN = "admin-only-pass"
 SETUP = ROOT / "roles" / "tenant" / "files" / "canary_company.py"
 
+# what Odoo keeps without a company: links of documents, logins, numbers of reconciliations
+UNOWNED = {
+    "account_full_reconcile",
+    "account_move_line_account_tax_rel",
+    "account_move_reversal_move",
+    "account_move_reversal_new_move",
+    "res_device_log",
+    "res_users_log",
+}
+
 
 @dataclass
 class OdooTenant:

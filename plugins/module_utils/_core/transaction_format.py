@@ -229,7 +229,9 @@ def judge_transaction(found: Transaction) -> list[str]:
     wrong += [f"step {m!r} is there twice. Name each step once." for m in sorted({m for m in metrics if metrics.count(m) > 1})]
     for step in found.steps:
         if step.times > 1 and not step.back:
-            wrong.append(f"{step.metric}: times is {step.times}, and back is missing. Write the calls that bring its rows to where they were.")
+            wrong.append(
+                f"{step.metric}: times is {step.times}, and back is missing. Write the calls that bring its rows to where they were."
+            )
         for call in (*step.do, *step.then, *step.back):
             wrong += misused(call, step.metric)
         wrong += walked((*step.do, *step.then, *step.back), known, step.metric)
@@ -245,7 +247,9 @@ def judge_transaction(found: Transaction) -> list[str]:
 def leftover_wrong(rule: Leftover, records: set[str]) -> list[str]:
     """A rule must find by the tag that all changes share: a later run, of another change, takes back what a killed one left."""
     where = f"leftovers of {rule.model}"
-    wrong = [] if "${prefix}" in str(rule.domain) else [f"{where}: its domain does not ask for ${{prefix}}, so it would find rows of others."]
+    wrong = (
+        [] if "${prefix}" in str(rule.domain) else [f"{where}: its domain does not ask for ${{prefix}}, so it would find rows of others."]
+    )
     if "${tag}" in str(rule.domain):
         wrong.append(f"{where}: ${{tag}} is this change's alone. Ask for ${{prefix}}, which the tag of every change begins with.")
     known = {*NAMES, *records, "ids", "row"}

@@ -26,7 +26,7 @@ SELECT quote_ident(c.relname), bool_or(a.attname = 'company_id')
 HAVING count(*) FILTER (WHERE a.attname IN ('id', 'write_uid', 'create_uid', 'write_date')) = 4
  ORDER BY c.reltuples
 """
-# A process of Odoo that runs scheduled actions listens in the database "postgres", committed that, and waits. Its name has the process's number.
+# A process of Odoo that runs scheduled actions listens in the database "postgres", has committed that, and waits. Its name has its number.
 RUNNERS = """
 SELECT DISTINCT coalesce(host(client_addr), 'socket') || ' ' || application_name
   FROM pg_stat_activity

@@ -170,7 +170,9 @@ class OdooClient:
     def _xmlrpc(self, model: str, method: str, ids: Sequence[int], kwargs: Mapping[str, Any]) -> Any:
         account = self.account
         if not self._rpc_uid:
-            self._rpc_uid = self._xml("common", odoo_xmlrpc.request("authenticate", [account.database, account.login, account.api_key, {}]), "login")
+            self._rpc_uid = self._xml(
+                "common", odoo_xmlrpc.request("authenticate", [account.database, account.login, account.api_key, {}]), "login"
+            )
             if not self._rpc_uid:
                 raise OdooError(f"{self.name}: XML-RPC knows no user {account.login} with this API key")
         who = (account.database, self._rpc_uid, account.api_key)
@@ -181,13 +183,13 @@ class OdooClient:
         response = self._request("POST", path, what, data=text, headers={"Content-Type": "text/xml"})
         if response.status_code in (404, 410):
             raise OdooError(
-                f"{self.name}: {path} answers HTTP {response.status_code}: this release speaks no XML-RPC any more. Use JSON-2 (api: json2), "
+                f"{self.name}: {path} gives HTTP {response.status_code}: this release speaks no XML-RPC any more. Use JSON-2 (api: json2), "
                 "and move whatever still calls XML-RPC before this release is rolled out",
                 code="API_GONE",
             )
         try:
             return odoo_xmlrpc.answer(response.content)
-        except odoo_xmlrpc.Fault as exc:
+        except odoo_xmlrpc.FaultError as exc:
             denied = {"code": DENIED} if exc.denied else {}
             raise OdooError(f"{self.name}: {what} failed over XML-RPC: {self._said(str(exc))}", **denied) from None
         except ValueError as exc:
@@ -226,7 +228,7 @@ class OdooClient:
         return answer.get("result")
 
     def session(self, what: str) -> Any:
-        """``open`` a fresh one, ``read`` one's own record in it, ``close`` it; the own record in one that was ``kept``, or ``carried`` over."""
+        """``open`` a fresh one, ``read`` the own record in it, ``close`` it; the own record in one that was ``kept``, or ``carried``."""
         if what == "open":
             return self.login()
         if what == "read":
@@ -260,7 +262,7 @@ class OdooClient:
                 "see where sessions are stored, and whether that store failed over or was emptied",
                 code="SESSION_LOST",
             ) from exc
-        renewed = [one.value for one in self._held.cookies if one.name == "session_id" and one.value not in ("", cookie)]
+        renewed = [one.value for one in self._held.cookies if one.name == "session_id" and one.value and one.value != cookie]
         side._kept = (renewed[0] if renewed else cookie, uid)
         return dict(rows[0])
 

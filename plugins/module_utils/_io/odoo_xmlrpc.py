@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-import xmlrpc.client  # noqa: S411 - what is read is this estate's own Odoo
+import xmlrpc.client
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -25,7 +25,7 @@ NOTHING = "cannot marshal None"  # what Odoo says after it has done, and committ
 ACCESS_ERROR = 4  # Odoo's number for what the user may not do
 
 
-class Fault(Exception):
+class FaultError(Exception):
     """Odoo's own error, in its words. ``denied``: the user lacks the right."""
 
     def __init__(self, words: str, *, denied: bool) -> None:
@@ -49,14 +49,14 @@ def execute(who: tuple[str, int, str], model: str, method: str, ids: Sequence[in
 
 
 def answer(text: bytes) -> Any:
-    """The value of a response; Fault when it is one; ValueError when it is no XML-RPC."""
+    """The value of a response; FaultError when it is one; ValueError when it is no XML-RPC."""
     try:
         values, _method = xmlrpc.client.loads(text, use_builtin_types=True)
     except xmlrpc.client.Fault as exc:
         if NOTHING in str(exc.faultString):
             return None
         words = str(exc.faultString or "no words").strip().splitlines()
-        raise Fault(words[-1], denied=exc.faultCode == ACCESS_ERROR) from None
+        raise FaultError(words[-1], denied=exc.faultCode == ACCESS_ERROR) from None
     except Exception as exc:  # expat's errors and those of the values have no common base
         raise ValueError(f"{type(exc).__name__}: no XML-RPC") from exc
     return values[0] if values else None

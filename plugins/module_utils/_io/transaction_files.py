@@ -45,7 +45,9 @@ def read(file: Path) -> dict[str, Any]:
     try:
         document = load_strictly(file.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
-        raise TransactionFileError(f"transaction {file}: cannot be read ({exc}). Write the path of a file that this user may read.") from exc
+        raise TransactionFileError(
+            f"transaction {file}: cannot be read ({exc}). Write the path of a file that this user may read."
+        ) from exc
     except ValueError as exc:
         raise TransactionFileError(f"transaction {file}: is not valid YAML ({exc}). Correct it; yamllint shows the place.") from exc
     errors = [line for violation in violations(document, SCHEMA) for line in explain(violation, root="transaction")]

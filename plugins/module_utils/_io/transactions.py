@@ -230,8 +230,8 @@ def located(client: OdooClient, ground: Ground, model: str, domain: list[Any]) -
     if isinstance(rows, list) and rows:
         return int(rows[0])
     raise TransactionError(
-        f"{model} with {domain} in company {ground.named!r}: found none, wanted one: run the tenant role (playbook tenant_provision), which makes "
-        "the canary company and its records"
+        f"{model} with {domain} in company {ground.named!r}: found none, wanted one: run the tenant role (playbook tenant_provision), "
+        "which makes the canary company and its records"
     )
 
 

@@ -89,7 +89,7 @@ def ensure_user(env, company, login):
 
 def ensure_reader(env, company):
     """A group that may read what tells of the health of the whole database, and write none of it."""
-    group = ensure(env["res.groups"], [("name", "=", company.name)], {"name": company.name, "comment": "Reads what change canaries look at."})
+    group = ensure(env["res.groups"], [("name", "=", company.name)], {"name": company.name, "comment": "Reads what canaries look at."})
     for model in READS:
         values = {"name": f"{company.name} reads {model}", "model_id": env["ir.model"]._get_id(model), "group_id": group.id}
         rights = {"perm_read": True, "perm_write": False, "perm_create": False, "perm_unlink": False}

@@ -20,7 +20,9 @@ ORDER = {"id": 7, "customer": {"name": "Acme", "vat": None}, "lines": [{"sku": "
         pytest.param({"customer": {"name": "Acme"}}, "the answer.customer has no 'vat' any more", id="a-key-less"),
         pytest.param({"lines": []}, "", id="no-line-is-a-list"),
         pytest.param({"lines": [{"sku": "A", "qty": 3}]}, "", id="whole-numbers-are-numbers"),
-        pytest.param({"lines": [{"sku": "A", "qty": 1.5}, {"qty": 1.0}]}, "the answer.lines[1] has no 'sku' any more", id="in-one-line-only"),
+        pytest.param(
+            {"lines": [{"sku": "A", "qty": 1.5}, {"qty": 1.0}]}, "the answer.lines[1] has no 'sku' any more", id="in-one-line-only"
+        ),
         pytest.param({"lines": {"0": {}}}, "the answer.lines is of type object, the contract says array", id="a-list-became-an-object"),
     ],
 )

@@ -90,12 +90,18 @@ def changed(path: list[Any], value: Any) -> dict[str, Any]:
         pytest.param(GIVEN, "", id="right"),
         pytest.param(changed(["leftovers"], ...), "it creates rows, and leftovers is missing", id="cannot-be-taken-back"),
         pytest.param(changed(["leftovers", 0, "domain"], [["state", "=", "x"]]), "would find rows of others", id="finds-rows-of-others"),
-        pytest.param(changed(["leftovers", 0, "domain"], [["memo", "=", "${prefix}${tag}"]]), "${tag} is this change's alone", id="its-own-tag"),
-        pytest.param(changed(["leftovers", 0, "do", 0, "ids"], ["${note}"]), "${note} is not known there", id="nothing-saved-survives-a-kill"),
+        pytest.param(
+            changed(["leftovers", 0, "domain"], [["memo", "=", "${prefix}${tag}"]]), "${tag} is this change's alone", id="its-own-tag"
+        ),
+        pytest.param(
+            changed(["leftovers", 0, "do", 0, "ids"], ["${note}"]), "${note} is not known there", id="nothing-saved-survives-a-kill"
+        ),
         pytest.param(changed(["steps", 1, "do", 0, "ids"], ["${notes}"]), "${notes} is not known there", id="misspelt"),
         pytest.param(changed(["steps", 1, "step"], "create"), "step 'note.create' is there twice", id="twice"),
         pytest.param(changed(["steps", 1, "times"], 3), "times is 3, and back is missing", id="again-without-back"),
-        pytest.param(changed(["steps", 0, "do", 0, "context"], {"allowed_company_ids": [1]}), "canary company's alone", id="leaves-its-company"),
+        pytest.param(
+            changed(["steps", 0, "do", 0, "context"], {"allowed_company_ids": [1]}), "canary company's alone", id="leaves-its-company"
+        ),
         pytest.param(changed(["steps", 0, "do", 0, "save"], {"company": "[0]", "note": "[0]"}), "save uses company", id="takes-a-name"),
         pytest.param(changed(["steps", 0, "do", 0, "call"], "note._create"), "is private", id="private"),
     ],
