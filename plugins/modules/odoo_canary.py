@@ -210,6 +210,8 @@ figures:
     - C(ratio_low) and C(ratio_high) bound the factor between the sides, each with an error of 1 % over all looks at once.
     - C(p95_low) and C(p95_high) bound the ratio of the 95th percentiles for one look only; they are null when there are too few samples.
     - C(power) is how likely this many pairs were to find a step that is 1.17 times as slow as tolerated.
+    - C(quantiles) has the durations in seconds at 0, 5, … 100 % of each side, and C(path) both tests and the ratio with its bounds after at
+      most 60 of the looks, as columns. A bound is null where it was not taken. With O(mode=smoke) there is no path.
   returned: always
   type: dict
   sample:
@@ -243,6 +245,21 @@ figures:
         reason: ""
         more: 0
         rate_below: 0.127
+      quantiles:
+        baseline: [0.066, 0.069, 0.071, 0.073, 0.074, 0.075, 0.076, 0.078, 0.079, 0.08,
+          0.081, 0.082, 0.083, 0.085, 0.086, 0.088, 0.09, 0.092, 0.095, 0.1, 0.11]
+        canary: [0.09, 0.095, 0.099, 0.1, 0.102, 0.104, 0.106, 0.108, 0.11, 0.112,
+          0.114, 0.115, 0.117, 0.119, 0.121, 0.124, 0.127, 0.131, 0.136, 0.145, 0.16]
+      path:
+        n: [11, 22, 34]
+        e_fail: [3.1, 40.2, 612.4]
+        e_pass: [0.2, 0.01, 0.001]
+        ratio: [1.38, 1.4, 1.41]
+        ratio_low: [null, 1.1, 1.21]
+        ratio_high: [null, 1.8, 1.63]
+        tolerance: 1.2
+        target_fail: 625.0
+        target_pass: 100.0
 sentence:
   description: The result for people who do not read statistics.
   returned: always
@@ -281,6 +298,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
@@ -349,10 +367,11 @@ def plan_of(params: dict[str, Any]) -> Plan:
     )
 
 
-def measured(run: Run) -> dict[str, Any]:
+def measured(run: Run, plan: Plan) -> dict[str, Any]:
     found = run.judgement
+    drawn = drawable(run.records, plan.rules)
     return {
-        "figures": found.figures,
+        "figures": {step: {**figures, **drawn[step]} for step, figures in found.figures.items()},
         "sentence": found.sentence,
         "rounds": run.rounds,
         "elapsed_s": run.elapsed_s,
@@ -371,13 +390,14 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         said = "Check mode: no transaction was done, so nothing is known."
         return gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING)
     try:
-        run = carry_out(sides_of(given), plan_of(given))
+        plan = plan_of(given)
+        run = carry_out(sides_of(given), plan)
     except OdooError as exc:
         code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
         return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)
-    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], **measured(run))
+    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], **measured(run, plan))
 
 
 def main() -> None:

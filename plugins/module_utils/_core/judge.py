@@ -81,10 +81,15 @@ def timed(pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     return [(b, c) for b, c in both if b is not None and c is not None]
 
 
+def levels_of(rules: Rules, family: int) -> Levels:
+    """The error rates of each of so many metrics."""
+    share = rules.alpha / max(1, family)
+    return Levels(share * LATENCY_SHARE, share * SPREAD_SHARE, rules.alpha, rules.min_pairs)
+
+
 def judge_speeds(durations: Mapping[str, Sequence[tuple[float, float]]], rules: Rules, *, one_look: bool = False) -> dict[str, Latency]:
     """The speed of a whole family of metrics: pairs of (baseline, canary) durations of each."""
-    share = rules.alpha / max(1, len(durations))
-    levels = Levels(share * LATENCY_SHARE, share * SPREAD_SHARE, rules.alpha, rules.min_pairs)
+    levels = levels_of(rules, len(durations))
     found = {m: judge_latency(pairs, tolerance=rules.tolerance, levels=levels, one_look=one_look) for m, pairs in durations.items()}
     names = list(found)
     for k in accused([found[m].e_fail for m in names], rules.alpha * LATENCY_SHARE):

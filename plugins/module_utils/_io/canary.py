@@ -47,6 +47,7 @@ class Run:
     swept: int = 0
     ready_s: dict[str, float] = field(default_factory=dict)
     extra: list[Check] = field(default_factory=list)
+    records: dict[str, list[Pair]] = field(default_factory=dict)
 
 
 class Sides:
@@ -90,7 +91,7 @@ def rounds(sides: Sides, plan: Plan, place: core.Place) -> Run:
     mark, began = core.tag(plan.change), time.monotonic()
     records: dict[str, list[Pair]] = {metric: [] for metric in core.metrics(plan.transactions)}
     orders = core.orders(plan.change, plan.warmup + plan.max_rounds, plan.transactions)
-    result, pending = Run(judge(records, plan.rules)), list(plan.transactions)
+    result, pending = Run(judge(records, plan.rules), records=records), list(plan.transactions)
     for number, order in enumerate(orders):
         for name in pending:
             if time.monotonic() - began > plan.budget_s:
