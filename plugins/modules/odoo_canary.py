@@ -126,6 +126,13 @@ options:
   ca_path:
     description: File of certificate authorities to trust instead of the system's.
     type: path
+  chart:
+    description:
+      - File on the host of the task in which all steps are drawn, both distributions and the path of the tests. An HTML page that
+        needs nothing from outside. It is written whole when the canary ends, whatever its verdict, and not at all in check mode.
+        Its folder must be there.
+      - The page of the change's report has the same pictures; this is for canaries outside of a change, and for looking at once.
+    type: path
 extends_documentation_fragment:
   - odoo_ops.change_control.gate
 requirements:
@@ -292,17 +299,21 @@ ready_s:
   sample: {"baseline": 0.03, "canary": 1.2}
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import not_writable, write_whole
 
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
@@ -332,6 +343,7 @@ SPEC: dict[str, Any] = {
     "ready_timeout_s": {"type": "float", "default": 60},
     "request_timeout_s": {"type": "float", "default": 30},
     "ca_path": {"type": "path"},
+    "chart": {"type": "path"},
     **GATE_SPEC,
 }
 RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",))]}
@@ -381,9 +393,28 @@ def measured(run: Run, plan: Plan) -> dict[str, Any]:
     }
 
 
+def unwritable(given: dict[str, Any]) -> str:
+    """Why the files that are asked for could not be written, or nothing: better now than after the work."""
+    why = not_writable(Path(given["chart"])) if given["chart"] else ""
+    return f"chart: {why}" if why else ""
+
+
+def draw(given: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    """Writes the picture, and returns, as a warning, why it could not: the verdict is as good without."""
+    if not given["chart"]:
+        return []
+    shown = hide({"sentence": told["sentence"], "figures": told["figures"]}, secrets_of(SPEC, given))
+    try:
+        page = chart.page(f"Canary of tenant {given['tenant']}, {given['change']}", shown["sentence"], shown["figures"])
+        write_whole(Path(given["chart"]), page.encode())
+    except OSError as exc:
+        return [f"the chart could not be written to {given['chart']}: {exc.strerror}"]
+    return []
+
+
 def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
     at, subject = utc_now(), f"tenant {given['tenant']}"
-    if why := limits_wrong(given):
+    if why := limits_wrong(given) or unwritable(given):
         raise ChangeError(f"{subject}: {why}")
     if check:  # a canary without transactions has seen nothing
         checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
@@ -397,7 +428,9 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
         return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)
-    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], **measured(run, plan))
+    told = measured(run, plan)
+    warnings = draw(given, told)
+    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], warnings=warnings, **told)
 
 
 def main() -> None:
