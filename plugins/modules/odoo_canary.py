@@ -20,6 +20,7 @@ description:
   - Writes only into the tenant's canary company, as a user who sees no other company, and takes everything back. What a killed
     run has left there is found by its tag and taken back by the next run.
   - Only one canary may work on a tenant at a time.
+  - While it runs where Ansible itself runs, and the standard output of that is a terminal, it says every five seconds what is known.
 options:
   tenant:
     description: Name of the tenant, for messages and evidence.
@@ -311,7 +312,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judg
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, carry_out
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Teller, carry_out, silent
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import not_writable, write_whole
 
@@ -412,7 +413,7 @@ def draw(given: dict[str, Any], told: dict[str, Any]) -> list[str]:
     return []
 
 
-def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[str, Any]:
     at, subject = utc_now(), f"tenant {given['tenant']}"
     if why := limits_wrong(given) or unwritable(given):
         raise ChangeError(f"{subject}: {why}")
@@ -422,7 +423,7 @@ def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
         return gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING)
     try:
         plan = plan_of(given)
-        run = carry_out(sides_of(given), plan)
+        run = carry_out(sides_of(given), plan, tell)
     except OdooError as exc:
         code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]

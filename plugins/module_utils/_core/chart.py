@@ -177,7 +177,7 @@ def legend() -> str:
 
 # -- the picture ---------------------------------------------------------------------------------------------------------
 def svg(step: str, figures: Mapping[str, Any], *, name: str, style: str = "") -> str:
-    """The picture of a step that :func:`can_be_drawn`. ``name`` must be unique on its page; ``style`` where the page has no :data:`STYLE`."""
+    """The picture of a step that :func:`can_be_drawn`. ``name`` is unique on its page; ``style`` where that has no :data:`STYLE`."""
     sides, path = distributions(figures), path_of(figures)
     tolerance = float(path["tolerance"]) if path else None
     parts = [times_panel(sides, tolerance)]

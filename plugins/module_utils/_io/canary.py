@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
@@ -20,6 +21,13 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judg
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import transactions as work
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
+
+Teller = Callable[[Judgement, int, float], None]
+"""Is told after each round: what is known, the rounds and the seconds so far."""
+
+
+def silent(_found: Judgement, _rounds: int, _elapsed_s: float) -> None:
+    """Tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -72,13 +80,13 @@ class Sides:
         return {step: Pair(canary=outcome, baseline=old.get(step)) for step, outcome in sides[self.canary.name].items()}
 
 
-def carry_out(sides: Sides, plan: Plan) -> Run:
+def carry_out(sides: Sides, plan: Plan, tell: Teller = silent) -> Run:
     """The whole canary, from waiting for both sides to the last leftover taken back."""
     ready = {client.name: client.wait_ready(budget_s=plan.ready_timeout_s) for client in sides.both()}
     place = work.locate(sides.trusted, plan.company)
     swept = work.sweep(sides.trusted, place)
     try:
-        result = rounds(sides, plan, place)
+        result = rounds(sides, plan, place, tell)
     finally:
         left = clean(sides.trusted, place)
     result.ready_s, result.swept = {name: round(s, 3) for name, s in ready.items()}, swept
@@ -86,7 +94,7 @@ def carry_out(sides: Sides, plan: Plan) -> Run:
     return result
 
 
-def rounds(sides: Sides, plan: Plan, place: core.Place) -> Run:
+def rounds(sides: Sides, plan: Plan, place: core.Place, tell: Teller = silent) -> Run:
     """Warm-ups, whose figures are discarded, then rounds until the judge knows. What is settled is not run again."""
     mark, began = core.tag(plan.change), time.monotonic()
     records: dict[str, list[Pair]] = {metric: [] for metric in core.metrics(plan.transactions)}
@@ -104,6 +112,7 @@ def rounds(sides: Sides, plan: Plan, place: core.Place) -> Run:
             continue
         result.rounds += 1
         found = result.judgement = judge(records, plan.rules)
+        tell(found, result.rounds, time.monotonic() - began)
         if found.verdict != UNKNOWN or found.hopeless:
             return finished(result, began, "baseline_sick" if found.hopeless else "decided")
         pending = [name for name in plan.transactions if not all(settled(step, found) for step in core.STEPS[name])]
