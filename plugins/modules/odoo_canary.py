@@ -62,6 +62,10 @@ options:
         description: Host header, when it differs from the address.
         type: str
         default: ''
+      release:
+        description: What runs there, such as its image. For the record and the evidence.
+        type: str
+        default: ''
       marks:
         description: Headers sent with every request that are no secret, such as the mark that lets a canary through a held route.
         type: dict
@@ -79,8 +83,11 @@ options:
     description:
       - V(compare) measures both sides and judges errors and speed.
       - V(smoke) does the transactions on the canary alone and judges errors only.
+      - V(record) does them on the canary alone and compares with what this tenant's earlier releases took, as O(record) has it. For when
+        the old release cannot run beside the new one, because the schema has changed. It needs three recorded runs of other days, has a
+        wider margin, and cannot tell a slower release from a slower machine. Use V(compare) wherever that is possible.
     type: str
-    choices: [compare, smoke]
+    choices: [compare, smoke, record]
     default: compare
   rounds:
     description: Rounds of V(smoke) that must go through without an error.
@@ -134,6 +141,34 @@ options:
         Its folder must be there.
       - The page of the change's report has the same pictures; this is for canaries outside of a change, and for looking at once.
     type: path
+  record:
+    description:
+      - Where the tenant's record lies, a folder of the host of the task or C(s3://bucket/prefix), which O(record_s3) tells how to reach. It
+        holds a file for each tenant, with at most twelve runs. Required with O(mode=record).
+      - A run that compared is added when it ends, not in check mode. Of the new release when the verdict is C(pass), else of the
+        old one, if that was measured. The record is not signed. Who may write there decides what the next release is compared with.
+    type: str
+  record_s3:
+    description: How to reach the bucket that O(record) names.
+    type: dict
+    default: {}
+    suboptions:
+      endpoint_url:
+        description: Address of the object store. The default is that of AWS.
+        type: str
+      access_key:
+        description: Identity that may read and write the objects.
+        type: str
+      secret_key:
+        description: Secret of the access key.
+        type: str
+      region:
+        description: Region that requests are signed for.
+        type: str
+        default: us-east-1
+      ca_bundle:
+        description: File of the certificate authority that the object store's certificate comes from.
+        type: path
 extends_documentation_fragment:
   - odoo_ops.change_control.gate
 requirements:
@@ -180,6 +215,19 @@ EXAMPLES = r"""
     api_key: "{{ tenant_canary_api_key }}"
     mode: smoke
     canary: {url: "http://127.0.0.1:8069"}
+
+- name: Compare with what the tenant's earlier releases took
+  odoo_ops.change_control.odoo_canary:
+    tenant: acme
+    change: CHG-2026-0142
+    database: acme
+    login: change-canary
+    password: "{{ tenant_canary_password }}"
+    api_key: "{{ tenant_canary_api_key }}"
+    mode: record
+    record: /var/lib/change-control/canary
+    tolerance: 1.5
+    canary: {url: "http://10.0.0.7", host: acme.example.com, release: "registry/odoo@sha256:0f1e"}
 """
 
 RETURN = r"""
@@ -198,7 +246,9 @@ msg:
 evidence:
   description:
     - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean).
-    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE and LEFTOVERS.
+    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NO_RECORD,
+      RECORD_SCATTERS, NOT_READY, CHECK_MODE and LEFTOVERS.
+    - Its C(baseline) is the same as RV(baseline).
   returned: always
   type: dict
   sample:
@@ -266,8 +316,18 @@ figures:
         ratio_low: [null, 1.1, 1.21]
         ratio_high: [null, 1.8, 1.63]
         tolerance: 1.2
+        allowance: 1.0
         target_fail: 625.0
         target_pass: 100.0
+baseline:
+  description:
+    - What the canary was compared with. C(kind) is C(fresh) for an old release that ran beside it, C(record) for earlier runs of the
+      tenant, C(none) when nothing was compared.
+    - C(release) and C(measured_at) say of what and when (of a record the newest run), and C(samples) how many there were of the step
+      with the fewest. Of a record C(runs) says how many runs they come from.
+  returned: always
+  type: dict
+  sample: {kind: fresh, release: "registry/odoo@sha256:9a8b", measured_at: "2026-12-05T19:00:00Z", samples: 34}
 sentence:
   description: The result for people who do not read statistics.
   returned: always
@@ -284,7 +344,9 @@ elapsed_s:
   type: float
   sample: 21.4
 stopped:
-  description: Why it ended. C(decided), C(max_rounds), C(budget), C(baseline_sick), C(error), C(check_mode).
+  description: >-
+    Why it ended. C(decided), C(max_rounds), C(budget), C(baseline_sick), C(record) (its samples are
+    used up), C(error), C(check_mode).
   returned: always
   type: str
   sample: decided
@@ -304,13 +366,15 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._canary_baseline import NONE, RECORD_SPEC, compared, comparison
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.canary_record import Baseline
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import STEPS, limits_wrong, metrics
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Teller, carry_out, silent
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
@@ -319,6 +383,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str", "default": ""},
+    "release": {"type": "str", "default": ""},
     "marks": {"type": "dict", "default": {}},
     "headers": {"type": "dict", "default": {}, "no_log": True},
 }
@@ -332,7 +397,7 @@ SPEC: dict[str, Any] = {
     "company": {"type": "str", "default": "Change canary"},
     "baseline": {"type": "dict", "options": SIDE},
     "canary": {"type": "dict", "required": True, "options": SIDE},
-    "mode": {"type": "str", "choices": ["compare", "smoke"], "default": "compare"},
+    "mode": {"type": "str", "choices": ["compare", "smoke", "record"], "default": "compare"},
     "rounds": {"type": "int", "default": 3},
     "transactions": {"type": "list", "elements": "str", "choices": list(STEPS), "default": list(STEPS)},
     "tolerance": {"type": "float", "default": 1.2},
@@ -345,9 +410,10 @@ SPEC: dict[str, Any] = {
     "request_timeout_s": {"type": "float", "default": 30},
     "ca_path": {"type": "path"},
     "chart": {"type": "path"},
+    **RECORD_SPEC,
     **GATE_SPEC,
 }
-RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",))]}
+RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",)), ("mode", "record", ("record",))]}
 NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "ready_s": {}}
 
 
@@ -361,10 +427,10 @@ def client(name: str, params: dict[str, Any]) -> OdooClient:
 
 
 def sides_of(params: dict[str, Any]) -> Sides:
-    return Sides(client("canary", params), None if params["mode"] == "smoke" else client("baseline", params))
+    return Sides(client("canary", params), client("baseline", params) if params["mode"] == "compare" else None)
 
 
-def plan_of(params: dict[str, Any]) -> Plan:
+def plan_of(params: dict[str, Any], recorded: Baseline) -> Plan:
     """The options as a plan. A smoke has as many rounds as it must pass."""
     smoke = params["mode"] == "smoke"
     least = params["rounds"] if smoke else params["min_rounds"]
@@ -372,11 +438,12 @@ def plan_of(params: dict[str, Any]) -> Plan:
         change=params["change"],
         company=params["company"],
         transactions=tuple(dict.fromkeys(params["transactions"])),
-        rules=Rules(tolerance=params["tolerance"], alpha=params["alpha"], min_pairs=least, smoke=smoke),
+        rules=Rules(params["tolerance"], params["alpha"], least, smoke, recorded.allowances),
         warmup=0 if smoke else params["warmup"],
         max_rounds=max(least, 3) if smoke else params["max_rounds"],
         budget_s=params["budget_s"],
         ready_timeout_s=params["ready_timeout_s"],
+        recorded=recorded.samples,
     )
 
 
@@ -420,18 +487,25 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
     if check:  # a canary without transactions has seen nothing
         checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
         said = "Check mode: no transaction was done, so nothing is known."
-        return gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING)
+        return compared(gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING), NONE)
+    beside = comparison(given, metrics(dict.fromkeys(given["transactions"])), at)
+    common: dict[str, Any] = {"at": at, "enforce": given["enforce"]}
+    if beside.wrong:  # there is nothing to compare with, so nothing is done to the tenant
+        said = f"The canary cannot be compared with the record: {beside.wrong[0].observed}."
+        found = gate_result(subject, beside.wrong, stopped="error", sentence=said, warnings=list(beside.warnings), **NOTHING, **common)
+        return compared(found, beside.about({}))
     try:
-        plan = plan_of(given)
+        plan = plan_of(given, beside.baseline)
         run = carry_out(sides_of(given), plan, tell)
     except OdooError as exc:
         code = "NOT_READY" if exc.facts.get("not_ready") else "MISSING"
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
-        return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)
-    told = measured(run, plan)
-    warnings = draw(given, told)
-    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], warnings=warnings, **told)
+        return compared(gate_result(subject, checks, stopped="error", sentence=said, **NOTHING, **common), beside.about({}))
+    seen = measured(run, plan)
+    warnings = [*beside.warnings, *draw(given, seen), *beside.keep(run.records, run.judgement.verdict)]
+    found = gate_result(subject, [*run.judgement.checks, *run.extra], warnings=warnings, **seen, **common)
+    return compared(found, beside.about(run.judgement.figures))
 
 
 def main() -> None:

@@ -78,6 +78,64 @@ def errors(runs: int, rate: float, rounds: int = 60) -> None:
     print(f"errors  {rate:.0%}: {share} after {rounds} rounds", flush=True)
 
 
+# -- the record as baseline ------------------------------------------------------------------------------------------------
+SAMPLED, NOISE = 60, 0.15  # samples of each step of a recorded run, and the sd of their logarithms within it
+
+
+def days(drift: str, size: float, runs: int, rng: random.Random) -> list[float]:
+    """How slow the machine was on the day of each recorded run and, last, of the canary."""
+    if drift == "walk":
+        found = [0.0]
+        for _dummy in range(runs):
+            found.append(found[-1] + rng.gauss(0, size))
+        return found
+    if drift == "jump":  # the machine was changed after the last recorded run
+        return [rng.gauss(0, 0.01) for _dummy in range(runs)] + [size]
+    return [rng.gauss(0, size) for _dummy in range(runs + 1)]
+
+
+def of_the_record(drift: str, size: float, runs: int, ratio: float, tolerance: float, rng: random.Random, *, naive: bool) -> str:
+    """One canary of five steps against a record of so many runs; the days are the same for all steps. ``naive``: as if days were alike."""
+    from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import canary_record as cr
+
+    *past, today = days(drift, size, runs, rng)
+    steps = [f"s{k}" for k in range(STEPS)]
+
+    def took(day: float, factor: float, n: int) -> list[float]:
+        return [0.1 * factor * math.exp(day + rng.gauss(0, NOISE)) for _dummy in range(n)]
+
+    made = [
+        cr.Run(f"C-{n}", "", f"2026-01-{n + 1:02d}T12:00:00Z", {s: took(day, 1.0, SAMPLED) for s in steps}) for n, day in enumerate(past)
+    ]
+    found, wrong = cr.baseline(cr.Record("acme", tuple(made)), steps, change="C", tolerance=tolerance, alpha=judge_rates.ALPHA)
+    if wrong and not naive:
+        return "refused"
+    decided = []
+    for step in steps:
+        pairs = list(
+            zip(found.samples[step], took(today, ratio if step == "s0" else 1.0, min(ROUNDS, len(found.samples[step]))), strict=False)
+        )
+        allowed = 0.0 if naive else found.allowances[step]
+        decided.append(judge_rates.stop(pairs, STEPS, tolerance=tolerance, allowance=allowed)[0])
+    return "fail" if "fail" in decided else "pass" if set(decided) == {"pass"} else "unknown"
+
+
+def record(runs: int) -> None:
+    """``mode: record``: how often it errs when the days differ. "refused": RECORD_SCATTERS, before anything is done."""
+    words = ("pass", "fail", "unknown", "refused")
+    print(f"\n{'record: days differ by':<24}{'runs':>5}{'tolerance':>10}  {'truth':<14}{'test':<8}" + "".join(f"{w:>9}" for w in words))
+    grid = [("days", 0.0, 5), ("days", 0.02, 5), ("days", 0.05, 5), ("days", 0.05, 10), ("days", 0.1, 10)]
+    for drift, size, count in [*grid, ("walk", 0.03, 10), ("jump", 0.3, 10)]:
+        for tolerance, slow in ((1.2, 1.4), (1.5, 1.8)):
+            for truth, ratio in (("the same", 1.0), ("at the limit", tolerance), (f"+{100 * (slow - 1):.0f} %", slow)):
+                for naive in (False, True):
+                    rng = random.Random(f"record {drift} {size} {count} {tolerance} {truth}")
+                    found = [of_the_record(drift, size, count, ratio, tolerance, rng, naive=naive) for _dummy in range(runs)]
+                    share = "".join(f"{found.count(w) / runs:>9.1%}" for w in words)
+                    name = f"{drift}, {size:.0%}"
+                    print(f"{name:<24}{count:>5}{tolerance:>10}  {truth:<14}{'naive' if naive else 'ours':<8}{share}", flush=True)
+
+
 def cases() -> list[str]:
     """The reported cases of Mann-Whitney judges: ours and theirs. Those that ours gets wrong are returned."""
     from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import judge
@@ -112,6 +170,7 @@ def main() -> int:
         spread(max(10, runs // 10), factor)
     for rate in (0.0, 0.01, 0.05, 0.2, 1.0):
         errors(runs, rate)
+    record(max(10, runs // 10))
     wrong = cases()
     print(f"\nwrong: {wrong or 'none'}")
     return int(alarms > 0.01 or found < 0.99 or bool(wrong))

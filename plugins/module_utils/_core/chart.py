@@ -133,12 +133,17 @@ def ratio_panel(path: Mapping[str, Any]) -> str:
     tolerance, ratio = float(path["tolerance"]), [float(v) for v in path["ratio"]]
     bounded = [row for row in zip(path["n"], path["ratio_low"], path["ratio_high"], strict=True) if row[1] and row[2]]
     late = [v for row in bounded[-max(1, len(bounded) // 2) :] for v in row[1:]] + ratio[len(ratio) // 3 :] + [1.0, tolerance]
+    allowance = float(path["allowance"]) if number(path.get("allowance")) else 1.0
+    limits = [tolerance * allowance, tolerance / allowance] if allowance > 1 else [tolerance]
+    late += limits
     up = Axis(min(late) * 0.95, max(late) * 1.05, log=True)
     panel = Panel(PANELS[1], TOP, PANEL_WIDTH, PANEL_HEIGHT, Axis(0, path["n"][-1] * 1.02), up)
     inner = [panel.band(bounded, "cc-band")] if len(bounded) > 1 else []
-    inner += [panel.level(tolerance, "cc-limit"), panel.line(list(zip(path["n"], ratio, strict=True)), "cc-new")]
+    inner += [panel.level(limit, "cc-limit") for limit in limits]
+    inner += [panel.line(list(zip(path["n"], ratio, strict=True)), "cc-new")]
     inner.append(panel.dot((path["n"][-1], ratio[-1]), "cc-mark-new"))
-    inner.append(panel.word((0, tolerance), f"tolerated {tolerance:g}", dx=4, dy=14 if up.at(tolerance) > 0.88 else -5))
+    said = f"tolerated {tolerance:g}" + (f", times or by {allowance:.3g}" if len(limits) > 1 else "")
+    inner.append(panel.word((0, limits[0]), said, dx=4, dy=14 if up.at(limits[0]) > 0.88 else -5))
     return panel.drawn("Times as long, with bounds", ("pairs", ticks(panel.across.ticks())), ticks(up.ticks()), inner)
 
 

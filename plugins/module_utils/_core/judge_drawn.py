@@ -13,7 +13,7 @@ from typing import Any
 
 from . import betting
 from .judge import Pair, Rules, levels_of, timed
-from .judge_latency import ALTERNATIVE, bounds, broken
+from .judge_latency import Levels, both_bets, bounds, broken
 
 QUANTILES = 21  # 0 %, 5 %, … 100 %
 LOOKS = 60  # points of the path at most
@@ -40,8 +40,11 @@ def looks(n: int) -> list[int]:
     return sorted({math.ceil(n * k / LOOKS) for k in range(1, LOOKS + 1)}) if n else []
 
 
-def path(pairs: Sequence[tuple[float, float]], *, tolerance: float, target_fail: float, target_pass: float) -> dict[str, Any]:
-    """The path of both tests as columns; ``ratio_low`` and ``ratio_high`` are null where they were not taken or not known."""
+def path(pairs: Sequence[tuple[float, float]], *, tolerance: float, levels: Levels, allowance: float = 0.0) -> dict[str, Any]:
+    """The path of both tests as columns; ``ratio_low`` and ``ratio_high`` are null where they were not taken or not known.
+
+    ``allowance`` is that of the tests as a factor.
+    """
     margin = math.log(tolerance)
     old, new = [math.log(b) for b, _dummy in pairs], [math.log(c) for _dummy, c in pairs]
     ds = [c - b - margin for b, c in zip(old, new, strict=True)]
@@ -52,17 +55,13 @@ def path(pairs: Sequence[tuple[float, float]], *, tolerance: float, target_fail:
     for n in at:
         seen, known = ds[:n], [one for one in learned if one.start < n]
         low, high = bounds(seen, known, tolerance) if n in bounded else (None, None)
-        row = (
-            n,
-            rounded(betting.bet(seen, known, mu=math.log(ALTERNATIVE), target=target_fail).now),
-            rounded(betting.bet([-d for d in seen], known, mu=margin, target=target_pass).now),
-            rounded(math.exp(betting.middle_of(new[:n]) - betting.middle_of(old[:n]))),
-            rounded(low),
-            rounded(high),
-        )
+        slower, fine = both_bets(seen, known, tolerance=tolerance, levels=levels, allowance=allowance)
+        ratio = math.exp(betting.middle_of(new[:n]) - betting.middle_of(old[:n]))
+        row = (n, *map(rounded, (slower.now, fine.now, ratio, low, high)))
         for column, value in zip(columns.values(), row, strict=True):
             column.append(value)
-    return {**columns, "tolerance": tolerance, "target_fail": rounded(target_fail), "target_pass": rounded(target_pass)}
+    targets = {"target_fail": rounded(1 / levels.fail), "target_pass": rounded(1 / levels.passing)}
+    return {**columns, "tolerance": tolerance, "allowance": rounded(math.exp(allowance)), **targets}
 
 
 def drawable(records: Mapping[str, Sequence[Pair]], rules: Rules) -> dict[str, dict[str, Any]]:
@@ -72,9 +71,9 @@ def drawable(records: Mapping[str, Sequence[Pair]], rules: Rules) -> dict[str, d
         sides = {"baseline": [p.baseline for p in pairs if p.baseline], "canary": [p.canary for p in pairs]}
         times = {side: [o.seconds for o in outcomes if o.seconds is not None and not o.error] for side, outcomes in sides.items()}
         both = [] if rules.smoke else timed(pairs)
-        judged = bool(both) and not broken(both)[0]
+        judged, allowed = bool(both) and not broken(both)[0], rules.allowances.get(metric, 0.0)
         found[metric] = {
             "quantiles": {side: quantiles(values) for side, values in times.items() if values and all(map(math.isfinite, values))},
-            "path": path(both, tolerance=rules.tolerance, target_fail=1 / levels.fail, target_pass=1 / levels.passing) if judged else None,
+            "path": path(both, tolerance=rules.tolerance, levels=levels, allowance=allowed) if judged else None,
         }
     return found

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import transactions as core
@@ -42,11 +42,13 @@ class Plan:
     max_rounds: int
     budget_s: float
     ready_timeout_s: float
+    recorded: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Seconds of each step that the canary is paired with, one a round, when there is no other baseline."""
 
 
 @dataclass
 class Run:
-    """What came of it. ``stopped``: decided, max_rounds, budget, baseline_sick."""
+    """What came of it. ``stopped``: decided, max_rounds, budget, baseline_sick, record (used up)."""
 
     judgement: Judgement
     rounds: int = 0
@@ -101,13 +103,15 @@ def rounds(sides: Sides, plan: Plan, place: core.Place, tell: Teller = silent) -
     orders = core.orders(plan.change, plan.warmup + plan.max_rounds, plan.transactions)
     result, pending = Run(judge(records, plan.rules), records=records), list(plan.transactions)
     for number, order in enumerate(orders):
+        if any(len(records[step]) >= len(drawn) for step, drawn in plan.recorded.items()):
+            return finished(result, began, "record")
         for name in pending:
             if time.monotonic() - began > plan.budget_s:
                 return finished(result, began, "budget")
             pairs = sides.pair(name, place, mark, order[name])
             if number >= plan.warmup:
                 for step, pair in pairs.items():
-                    records[step].append(pair)
+                    records[step].append(beside_recorded(pair, plan.recorded.get(step), len(records[step])))
         if number < plan.warmup:
             continue
         result.rounds += 1
@@ -117,6 +121,11 @@ def rounds(sides: Sides, plan: Plan, place: core.Place, tell: Teller = silent) -
             return finished(result, began, "baseline_sick" if found.hopeless else "decided")
         pending = [name for name in plan.transactions if not all(settled(step, found) for step in core.STEPS[name])]
     return finished(result, began, "max_rounds")
+
+
+def beside_recorded(pair: Pair, drawn: Sequence[float] | None, number: int) -> Pair:
+    """The pair of a step, with a recorded sample where there is nothing else to compare with."""
+    return pair if drawn is None else Pair(canary=pair.canary, baseline=Outcome(seconds=drawn[number]))
 
 
 def finished(result: Run, began: float, why: str) -> Run:
