@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
-from ansible.utils.display import Display
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Judgement
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_told import progress
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
@@ -27,18 +27,18 @@ class ActionModule(HereAction):
     IMPORTS = ("requests",)
 
     def perform(self, args: dict[str, Any], _task_vars: dict[str, Any]) -> dict[str, Any]:
-        tell = _teller(args) if ON_A_TERMINAL else silent
+        tell = _teller(args, self._display.display) if ON_A_TERMINAL else silent
         return dict(odoo_canary.perform(args, bool(self._task.check_mode), tell))
 
 
-def _teller(args: dict[str, Any]) -> Teller:
+def _teller(args: dict[str, Any], say: Callable[..., None]) -> Teller:
     """Says on the terminal what is known, and not in the log."""
-    display, secrets, last = Display(), secrets_of(odoo_canary.SPEC, args), time.monotonic()
+    secrets, last = secrets_of(odoo_canary.SPEC, args), time.monotonic()
 
     def tell(found: Judgement, rounds: int, elapsed_s: float) -> None:
         nonlocal last
         if time.monotonic() - last >= EVERY_S:
             last = time.monotonic()
-            display.display(hide(progress(args["tenant"], found, rounds=rounds, elapsed_s=elapsed_s), secrets), screen_only=True)
+            say(hide(progress(args["tenant"], found, rounds=rounds, elapsed_s=elapsed_s), secrets), screen_only=True)
 
     return tell

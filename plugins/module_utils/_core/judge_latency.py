@@ -93,14 +93,15 @@ def at_quantile(ordered: Sequence[float], q: float) -> float:
 @lru_cache(maxsize=1024)
 def ranks(n: int, q: float, alpha: float) -> tuple[int | None, int | None]:
     """Indices of the order statistics that bound quantile ``q`` from below and above, each with error ``alpha``; exact (binomial)."""
-    below, high, term = 0.0, n, math.exp(n * math.log(q))  # below: the chance that fewer than k of n lie above the quantile
+    below, high, size = 0.0, n, n * math.log(q)  # below: the chance that fewer than k of n lie above the quantile
     for k in range(n + 1):
+        term = math.exp(size)  # from its logarithm: in a long series the first ones are smaller than any float
         if below + term <= alpha:
             high = n - 1 - k
         if 1 - below <= alpha:
             return n - k, high if high < n else None
         below += term
-        term *= (n - k) / (k + 1) * (1 - q) / q
+        size += math.log((n - k) / (k + 1) * (1 - q) / q) if k < n else 0.0
     return None, high if high < n else None
 
 
