@@ -4,9 +4,9 @@ A canary here is what odoo_canary does: five steps, looked at after every round,
 same release on both sides; a "fail" is a false alarm. Found: one step is slower (or fails, or is less steady) on the canary. The command
 ends with an error when the false alarms, the found, or a reported case is not as promised.
 
-Beside it the peer: a Mann-Whitney judge with the defaults of Kayenta (tests/bench/kayenta.py) on the same samples of some of the runs, which
-calls a canary bad when it calls a step high: when it looks once, after the last round, and when it looks after every round from the eighth on,
-which it is not made for, and people do.
+Beside it the peer: a Mann-Whitney judge with the defaults of Kayenta (tests/bench/kayenta.py) on the same samples of some of the runs,
+which calls a canary bad when it calls a step high: when it looks once, after the last round, and when it looks after every round from the
+eighth on, which it is not made for, and people do.
 """
 
 from __future__ import annotations
@@ -83,11 +83,9 @@ def power(runs: int) -> None:
         for shape in ("0.15", "0.25", "0.4"):
             found = [canary(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(runs)]
             share = {d: f"{sum(f[0] == d for f in found) / runs:.0%}" for d in ("pass", "fail", "unknown")}
+            median = statistics.median(f[1] for f in found)
             theirs = beside([steps_of(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(max(5, runs // 4))])
-            print(
-                f"power   +{slower:<4}% noise {shape:<6}{share}  median {statistics.median(f[1] for f in found):.0f} rounds{theirs}",
-                flush=True,
-            )
+            print(f"power   +{slower:<4}% noise {shape:<6}{share}  median {median:.0f} rounds{theirs}", flush=True)
 
 
 def spread(runs: int, factor: float) -> None:

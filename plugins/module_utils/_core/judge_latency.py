@@ -3,7 +3,7 @@
 """Is the new side slower than tolerated, or not? Two sequential tests on pairs of durations, and how large the effect is.
 
 ``d = log(canary / baseline) - log(tolerance)`` for each pair. One capital bets against "no slower than the tolerance", the other against
-"slower", each as in :mod:`.betting`. A "pass" also needs proof that the canary's spread is not blown up, and no hint that it is
+"slower", each as in :mod:`.betting`. A "pass" also needs proof that the canary's spread is not blown up, and odds against its being
 wider (:mod:`.judge_spread`).
 
 *Assumption: given the earlier pairs, the noise of d is symmetric.* It holds when the release multiplies durations by one factor,
@@ -229,7 +229,7 @@ def decided(
 
 
 def passed_after(fine: betting.Capital, spread: Spread, n: int, least: int) -> int:
-    """After how many of ``n`` pairs the metric passed, or 0: fast enough, not blown up, and at that moment no hint of a wider spread."""
+    """After how many of ``n`` pairs the metric passed, or 0: fast enough, not blown up, and at that moment a wider spread unlikely."""
     if not fine.hit or not spread.fine:
         return 0
     return next((k for k in range(max(fine.hit, spread.fine, least), n + 1) if spread.calm(k)), 0)

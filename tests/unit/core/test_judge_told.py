@@ -32,7 +32,7 @@ def test_a_line_has_samples_bounds_and_decision_of_each_step() -> None:
 
 
 def test_of_many_steps_those_that_passed_are_counted() -> None:
-    told = said({**{f"s{k}": pairs(1.0, 60) for k in range(8)}, "post": pairs(1.2, 12)})
+    told = said({**{f"s{k}": pairs(1.0, 120) for k in range(8)}, "post": pairs(1.2, 12)})
     assert "post open" in told and "8 more passed" in told and "s0" not in told
     told = said({f"s{k}": pairs(1.2, 9) for k in range(9)})
     assert told.count("open") == 7 and "3 more open" in told
