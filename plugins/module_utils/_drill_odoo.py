@@ -165,7 +165,10 @@ class OdooOnCopy:
             return []
         rules = Rules(tolerance=1.2, alpha=0.01, min_pairs=ROUNDS, smoke=True)
         change = f"DRILL-{dt.datetime.now(dt.timezone.utc):%Y}-0"
-        plan = canary.Plan(change, self.order.company, self.order.known, names, rules, 0, ROUNDS, self.order.timeout_s, self.order.ready_s)
+        plan = canary.Plan(
+            change, rules, 0, ROUNDS, self.order.timeout_s, company=self.order.company, known=self.order.known, transactions=names,
+            ready_timeout_s=self.order.ready_s,
+        )  # fmt: skip
         try:
             run = canary.carry_out(canary.Sides(client, None), plan)
         except OdooError as exc:

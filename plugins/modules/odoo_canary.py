@@ -24,6 +24,7 @@ description:
   - Writes only into the tenant's canary company, as a user who sees no other company, and takes everything back. What a killed
     run has left there is found by its tag and taken back by the next run.
   - Only one canary may work on a tenant at a time.
+  - While it runs where Ansible itself runs, and the standard output of that is a terminal, it says every five seconds what is known.
 options:
   tenant:
     description: Name of the tenant, for messages and evidence.
@@ -65,6 +66,10 @@ options:
         description: Host header, when it differs from the address.
         type: str
         default: ''
+      release:
+        description: What runs there, such as its image. For the record and the evidence.
+        type: str
+        default: ''
       marks:
         description: Headers sent with every request that are no secret, such as the mark that lets a canary through a held route.
         type: dict
@@ -82,8 +87,11 @@ options:
     description:
       - V(compare) measures both sides and judges errors and speed.
       - V(smoke) does the transactions on the canary alone and judges errors only.
+      - V(record) does them on the canary alone and compares with what this tenant's earlier releases took, as O(record) has it. For when
+        the old release cannot run beside the new one, because the schema has changed. It needs three recorded runs of other days, has a
+        wider margin, and cannot tell a slower release from a slower machine. Use V(compare) wherever that is possible.
     type: str
-    choices: [compare, smoke]
+    choices: [compare, smoke, record]
     default: compare
   rounds:
     description: Rounds of V(smoke) that must go through without an error.
@@ -138,9 +146,16 @@ options:
     type: float
     default: 300
   pause_s:
-    description: Seconds to wait after each pair. There is never more than one request in flight, so this bounds the load on production.
+    description: Seconds to wait after each transaction of a round, which bounds the load on production.
     type: float
     default: 0
+  concurrency:
+    description:
+      - How many users work at the same time, each on both sides. There are never more requests in flight.
+      - With V(1) nobody waits for anybody, so that what a step takes is measured. More show what only many users feel, such as too few
+        workers or connections; that belongs on a copy, or outside of business hours.
+    type: int
+    default: 1
   ready_timeout_s:
     description: Seconds to wait for the login page of either side.
     type: float
@@ -192,6 +207,41 @@ options:
   ca_path:
     description: File of certificate authorities to trust instead of the system's.
     type: path
+  chart:
+    description:
+      - File on the host of the task in which all steps are drawn, both distributions and the path of the tests. An HTML page that
+        needs nothing from outside. It is written whole when the canary ends, whatever its verdict, and not at all in check mode.
+        Its folder must be there.
+      - The page of the change's report has the same pictures; this is for canaries outside of a change, and for looking at once.
+    type: path
+  record:
+    description:
+      - Where the tenant's record lies, a folder of the host of the task or C(s3://bucket/prefix), which O(record_s3) tells how to reach. It
+        holds a file for each tenant, with at most twelve runs. Required with O(mode=record).
+      - A run that compared is added when it ends, not in check mode. Of the new release when the verdict is C(pass), else of the
+        old one, if that was measured. The record is not signed. Who may write there decides what the next release is compared with.
+    type: str
+  record_s3:
+    description: How to reach the bucket that O(record) names.
+    type: dict
+    default: {}
+    suboptions:
+      endpoint_url:
+        description: Address of the object store. The default is that of AWS.
+        type: str
+      access_key:
+        description: Identity that may read and write the objects.
+        type: str
+      secret_key:
+        description: Secret of the access key.
+        type: str
+      region:
+        description: Region that requests are signed for.
+        type: str
+        default: us-east-1
+      ca_bundle:
+        description: File of the certificate authority that the object store's certificate comes from.
+        type: path
 extends_documentation_fragment:
   - odoo_ops.change_control.gate
 requirements:
@@ -240,6 +290,19 @@ EXAMPLES = r"""
     api_key: "{{ tenant_canary_api_key }}"
     mode: smoke
     canary: {url: "http://127.0.0.1:8069"}
+
+- name: Compare with what the tenant's earlier releases took
+  odoo_ops.change_control.odoo_canary:
+    tenant: acme
+    change: CHG-2026-0142
+    database: acme
+    login: change-canary
+    password: "{{ tenant_canary_password }}"
+    api_key: "{{ tenant_canary_api_key }}"
+    mode: record
+    record: /var/lib/change-control/canary
+    tolerance: 1.5
+    canary: {url: "http://10.0.0.7", host: acme.example.com, release: "registry/odoo@sha256:0f1e"}
 """
 
 RETURN = r"""
@@ -259,9 +322,10 @@ evidence:
   description:
     - What was measured, schema 1. Its checks are C(latency:STEP), C(errors:STEP) and C(clean), with O(postgres) also C(outside) and
       C(cron_runners).
-    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NOT_READY, CHECK_MODE,
-      LEFTOVERS, OUTSIDE, OUTSIDE_UNSEEN, CRON_TWICE, CRON_UNSEEN, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS, API_GONE, SESSION_LOST,
-      CONTRACT, and those that a transaction declares.
+    - Their codes are SLOWER, SPREAD, ERRORS, TOO_FEW, BASELINE_SICK, MISSING, CONSTANT, DUPLICATE, NO_RECORD, RECORD_SCATTERS,
+      NOT_READY, CHECK_MODE, LEFTOVERS, OUTSIDE, OUTSIDE_UNSEEN, CRON_TWICE, CRON_UNSEEN, NOT_APPLICABLE, UPDATE_UNFINISHED, RIGHTS,
+      API_GONE, SESSION_LOST, CONTRACT, and those that a transaction declares.
+    - Its C(baseline) is the same as RV(baseline).
   returned: always
   type: dict
   sample:
@@ -281,6 +345,8 @@ figures:
     - C(ratio_low) and C(ratio_high) bound the factor between the sides, each with an error of 1 % over all looks at once.
     - C(p95_low) and C(p95_high) bound the ratio of the 95th percentiles for one look only; they are null when there are too few samples.
     - C(power) is how likely this many pairs were to find a step that is 1.17 times as slow as tolerated.
+    - C(quantiles) has the durations in seconds at 0, 5, … 100 % of each side, and C(path) both tests and the ratio with its bounds after at
+      most 60 of the looks, as columns. A bound is null where it was not taken. With O(mode=smoke) there is no path.
   returned: always
   type: dict
   sample:
@@ -314,6 +380,31 @@ figures:
         reason: ""
         more: 0
         rate_below: 0.127
+      quantiles:
+        baseline: [0.066, 0.069, 0.071, 0.073, 0.074, 0.075, 0.076, 0.078, 0.079, 0.08,
+          0.081, 0.082, 0.083, 0.085, 0.086, 0.088, 0.09, 0.092, 0.095, 0.1, 0.11]
+        canary: [0.09, 0.095, 0.099, 0.1, 0.102, 0.104, 0.106, 0.108, 0.11, 0.112,
+          0.114, 0.115, 0.117, 0.119, 0.121, 0.124, 0.127, 0.131, 0.136, 0.145, 0.16]
+      path:
+        n: [11, 22, 34]
+        e_fail: [3.1, 40.2, 612.4]
+        e_pass: [0.2, 0.01, 0.001]
+        ratio: [1.38, 1.4, 1.41]
+        ratio_low: [null, 1.1, 1.21]
+        ratio_high: [null, 1.8, 1.63]
+        tolerance: 1.2
+        allowance: 1.0
+        target_fail: 625.0
+        target_pass: 100.0
+baseline:
+  description:
+    - What the canary was compared with. C(kind) is C(fresh) for an old release that ran beside it, C(record) for earlier runs of the
+      tenant, C(none) when nothing was compared.
+    - C(release) and C(measured_at) say of what and when (of a record the newest run), and C(samples) how many there were of the step
+      with the fewest. Of a record C(runs) says how many runs they come from.
+  returned: always
+  type: dict
+  sample: {kind: fresh, release: "registry/odoo@sha256:9a8b", measured_at: "2026-12-05T19:00:00Z", samples: 34}
 sentence:
   description: The result for people who do not read statistics.
   returned: always
@@ -330,7 +421,9 @@ elapsed_s:
   type: float
   sample: 21.4
 stopped:
-  description: Why it ended. C(decided), C(max_rounds), C(budget), C(baseline_sick), C(error), C(check_mode).
+  description: >-
+    Why it ended. C(decided), C(max_rounds), C(budget), C(baseline_sick), C(record) (its samples are
+    used up), C(error), C(check_mode).
   returned: always
   type: str
   sample: decided
@@ -356,22 +449,30 @@ ready_s:
   sample: {"baseline": 0.03, "canary": 1.2}
 """
 
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._canary_baseline import NONE, RECORD_SPEC, compared, comparison
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.canary_record import Baseline
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction, transactions_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong, metrics
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Watched, carry_out
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Teller, Watched, carry_out, silent
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import not_writable, write_whole
 
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "host": {"type": "str", "default": ""},
+    "release": {"type": "str", "default": ""},
     "marks": {"type": "dict", "default": {}},
     "headers": {"type": "dict", "default": {}, "no_log": True},
 }
@@ -395,7 +496,7 @@ SPEC: dict[str, Any] = {
     "company": {"type": "str", "default": "Change canary"},
     "baseline": {"type": "dict", "options": SIDE},
     "canary": {"type": "dict", "required": True, "options": SIDE},
-    "mode": {"type": "str", "choices": ["compare", "smoke"], "default": "compare"},
+    "mode": {"type": "str", "choices": ["compare", "smoke", "record"], "default": "compare"},
     "rounds": {"type": "int", "default": 3},
     "transactions": {"type": "list", "elements": "str", "default": ["login", "invoice", "timesheet"]},
     "transaction_files": {"type": "list", "elements": "path", "default": []},
@@ -408,13 +509,16 @@ SPEC: dict[str, Any] = {
     "max_rounds": {"type": "int", "default": 240},
     "budget_s": {"type": "float", "default": 300},
     "pause_s": {"type": "float", "default": 0},
+    "concurrency": {"type": "int", "default": 1},
     "ready_timeout_s": {"type": "float", "default": 60},
     "request_timeout_s": {"type": "float", "default": 30},
     "postgres": {"type": "dict", "options": POSTGRES},
     "ca_path": {"type": "path"},
+    "chart": {"type": "path"},
+    **RECORD_SPEC,
     **GATE_SPEC,
 }
-RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",))]}
+RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",)), ("mode", "record", ("record",))]}
 NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "warmed": 0, "ready_s": {}, "not_applicable": {}}
 
 
@@ -428,7 +532,7 @@ def client(name: str, params: dict[str, Any]) -> OdooClient:
 
 
 def sides_of(params: dict[str, Any]) -> Sides:
-    return Sides(client("canary", params), None if params["mode"] == "smoke" else client("baseline", params))
+    return Sides(client("canary", params), client("baseline", params) if params["mode"] == "compare" else None)
 
 
 def watched(given: dict[str, Any] | None) -> Watched | None:
@@ -438,29 +542,32 @@ def watched(given: dict[str, Any] | None) -> Watched | None:
     return Watched(server, given["role"] or given["user"], given["timeout_s"], given["cron_processes"])
 
 
-def plan_of(params: dict[str, Any]) -> Plan:
+def plan_of(params: dict[str, Any], known: dict[str, Transaction], recorded: Baseline) -> Plan:
     """The options as a plan. A smoke has as many rounds as it must pass."""
     smoke = params["mode"] == "smoke"
     least = params["rounds"] if smoke else params["min_rounds"]
     return Plan(
         change=params["change"],
         company=params["company"],
-        known=transactions_of(params["definitions"] or ()),
+        known=known,
         transactions=tuple(dict.fromkeys(params["transactions"])),
-        rules=Rules(tolerance=params["tolerance"], alpha=params["alpha"], min_pairs=least, smoke=smoke),
+        rules=Rules(params["tolerance"], params["alpha"], least, smoke, recorded.allowances),
         warmup=0 if smoke else params["warmup"],
         max_rounds=max(least, 3) if smoke else params["max_rounds"],
         budget_s=params["budget_s"],
         pause_s=params["pause_s"],
+        concurrency=params["concurrency"],
         database=watched(params["postgres"]),
         ready_timeout_s=params["ready_timeout_s"],
+        recorded=recorded.samples,
     )
 
 
-def measured(run: Run) -> dict[str, Any]:
+def measured(run: Run, plan: Plan) -> dict[str, Any]:
     found = run.judgement
+    drawn = drawable(run.records, plan.rules)
     return {
-        "figures": found.figures,
+        "figures": {step: {**figures, **drawn[step]} for step, figures in found.figures.items()},
         "sentence": found.sentence,
         "rounds": run.rounds,
         "elapsed_s": run.elapsed_s,
@@ -472,22 +579,52 @@ def measured(run: Run) -> dict[str, Any]:
     }
 
 
-def perform(given: dict[str, Any], check: bool) -> dict[str, Any]:
+def unwritable(given: dict[str, Any]) -> str:
+    """Why the files that are asked for could not be written, or nothing: better now than after the work."""
+    why = not_writable(Path(given["chart"])) if given["chart"] else ""
+    return f"chart: {why}" if why else ""
+
+
+def draw(given: dict[str, Any], told: dict[str, Any]) -> list[str]:
+    """Writes the picture, and returns, as a warning, why it could not: the verdict is as good without."""
+    if not given["chart"]:
+        return []
+    shown = hide({"sentence": told["sentence"], "figures": told["figures"]}, secrets_of(SPEC, given))
+    try:
+        page = chart.page(f"Canary of tenant {given['tenant']}, {given['change']}", shown["sentence"], shown["figures"])
+        write_whole(Path(given["chart"]), page.encode())
+    except OSError as exc:
+        return [f"the chart could not be written to {given['chart']}: {exc.strerror}"]
+    return []
+
+
+def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[str, Any]:
     at, subject = utc_now(), f"tenant {given['tenant']}"
-    if why := limits_wrong(given):
+    if why := limits_wrong(given) or unwritable(given):
         raise ChangeError(f"{subject}: {why}")
     if check:  # a canary without transactions has seen nothing
         checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
         said = "Check mode: no transaction was done, so nothing is known."
-        return gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING)
+        return compared(gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING), NONE)
+    known = transactions_of(given["definitions"] or ())
+    beside = comparison(given, metrics(known[name] for name in dict.fromkeys(given["transactions"])), at)
+    common: dict[str, Any] = {"at": at, "enforce": given["enforce"]}
+    if beside.wrong:  # there is nothing to compare with, so nothing is done to the tenant
+        said = f"The canary cannot be compared with the record: {beside.wrong[0].observed}."
+        found = gate_result(subject, beside.wrong, stopped="error", sentence=said, warnings=list(beside.warnings), **NOTHING, **common)
+        return compared(found, beside.about({}))
     try:
-        run = carry_out(sides_of(given), plan_of(given))
+        plan = plan_of(given, known, beside.baseline)
+        run = carry_out(sides_of(given), plan, tell)
     except OdooError as exc:
         code = "NOT_READY" if exc.facts.get("not_ready") else exc.facts.get("code") or "MISSING"
         checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
-        return gate_result(subject, checks, at=at, enforce=given["enforce"], stopped="error", sentence=said, **NOTHING)
-    return gate_result(subject, [*run.judgement.checks, *run.extra], at=at, enforce=given["enforce"], **measured(run))
+        return compared(gate_result(subject, checks, stopped="error", sentence=said, **NOTHING, **common), beside.about({}))
+    seen = measured(run, plan)
+    warnings = [*beside.warnings, *draw(given, seen), *beside.keep(run.records, run.judgement.verdict)]
+    found = gate_result(subject, [*run.judgement.checks, *run.extra], warnings=warnings, **seen, **common)
+    return compared(found, beside.about(run.judgement.figures))
 
 
 def main() -> None:

@@ -90,20 +90,18 @@ def pairs_of(shape: str, ratio: float, n: int, seed: str) -> Pairs:
     return [(0.1 * math.exp(old), 0.1 * ratio * math.exp(new)) for old, new in (next(noise) for _dummy in range(n))]
 
 
-def stop(pairs: Pairs, family: int = 1, *, whole: bool = True) -> tuple[str, int]:
+def stop(pairs: Pairs, family: int = 1, *, whole: bool = True, tolerance: float = TOLERANCE, allowance: float = 0.0) -> tuple[str, int]:
     """The first decision over one metric, and the pairs it took. Not ``whole``: by speed alone, as a single test at ``ALPHA``."""
     from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import betting, judge, judge_latency, judge_spread
 
     share = ALPHA / family
     old, new = [math.log(b) for b, _dummy in pairs], [math.log(c) for _dummy, c in pairs]
-    ds = [c - b - math.log(TOLERANCE) for b, c in zip(old, new, strict=True)]
-    learned = betting.lessons(ds, (old, new))
-    level = share * judge.LATENCY_SHARE if whole else share
-    slower = betting.bet(ds, learned, mu=math.log(judge_latency.ALTERNATIVE), target=1 / level).hit
-    fine = betting.bet([-d for d in ds], learned, mu=math.log(TOLERANCE), target=1 / ALPHA)
-    passed = max(fine.hit, 8) if fine.hit else 0
+    ds = [c - b - math.log(tolerance) for b, c in zip(old, new, strict=True)]
+    levels = judge_latency.Levels(share * judge.LATENCY_SHARE if whole else share, share * judge.SPREAD_SHARE, ALPHA)
+    found, fine = judge_latency.both_bets(ds, betting.lessons(ds, (old, new)), tolerance=tolerance, levels=levels, allowance=allowance)
+    slower, passed = found.hit, max(fine.hit, 8) if fine.hit else 0
     if whole:
-        spread = judge_spread.judge_spread(old, new, tolerated=TOLERANCE, alpha_fail=share * judge.SPREAD_SHARE, alpha_pass=ALPHA)
+        spread = judge_spread.judge_spread(old, new, tolerated=tolerance, alpha_fail=levels.fail_spread, alpha_pass=ALPHA)
         passed = judge_latency.passed_after(fine, spread, len(pairs), 8)
         slower = min((n for n in (slower, spread.wide) if n), default=0)
     if slower and not 0 < passed < slower:

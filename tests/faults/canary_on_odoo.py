@@ -46,7 +46,7 @@ def canary_run(
     from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all
 
     known = transactions_of(read_all().values())
-    plan = canary.Plan(f"CHG-2026-{1000 + number}", "Change canary", known, transactions, Rules(), 2, 240, 300.0, 60.0)
+    plan = canary.Plan(f"CHG-2026-{1000 + number}", Rules(), budget_s=600.0, known=known, transactions=transactions)
     baseline, new = tenant.client("old"), tenant.client(side)
     baseline.name, new.name = "baseline", "canary"
     began()

@@ -15,7 +15,7 @@ import pytest
 import requests
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules, judge
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import canary
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import canary, canary_rounds
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all
@@ -30,7 +30,9 @@ pytestmark = pytest.mark.lab
 
 PARTS = ["releases", "redis"]
 DATABASE = "canary_faults"
-PLAN = canary.Plan("CHG-2026-0300", "Change canary", transactions_of(read_all().values()), ("login",), Rules(), 2, 30, 60.0, 30.0)
+PLAN = canary.Plan(
+    "CHG-2026-0300", Rules(), max_rounds=30, budget_s=60.0, known=transactions_of(read_all().values()), transactions=("login",)
+)
 
 
 @pytest.fixture(scope="module")
@@ -271,7 +273,7 @@ def test_sessions_that_a_failover_loses(tenant: OdooTenant, monkeypatch: pytest.
         good = sessions()
         assert all(one.ok for one in good.judgement.checks if one.id.startswith("errors:")), good.judgement.sentence
         with monkeypatch.context() as patched:
-            patched.setattr(canary, "judge", failover)
+            patched.setattr(canary_rounds, "judge", failover)
             found = sessions(rules=Rules(min_pairs=400))
         assert found.judgement.verdict == "unknown"
         lost = [one for one in found.judgement.checks if one.code == "SESSION_LOST"]
@@ -311,3 +313,18 @@ def test_rows_of_others_that_a_release_writes(tenant: OdooTenant) -> None:
     assert "1 in res_partner" in next(str(one.observed) for one in found.extra if one.id == "outside")
     slow = replace(watched, budget_s=0.0)
     assert codes(run(tenant, "old", "login", smoke=True, database=slow), None) == {"outside": "OUTSIDE_UNSEEN"}
+
+
+def test_what_only_many_users_feel(tenant: OdooTenant) -> None:
+    """The new side has one connection to the database: one user alone finds nothing, a surge of timesheets does."""
+    tenant.serve("bad", "2", ODOO_DB_MAXCONN="1")
+    try:
+        alone = run(tenant, "bad", "timesheet", max_rounds=120, budget_s=240.0)
+        assert alone.judgement.verdict == "pass", alone.judgement.sentence
+        surge = run(tenant, "bad", "timesheet", max_rounds=120, budget_s=240.0, concurrency=6)
+        same = run(tenant, "old", "timesheet", smoke=True, concurrency=6)
+    finally:
+        tenant.stop("bad")
+    assert surge.judgement.verdict == "fail", surge.judgement.sentence
+    assert same.judgement.verdict == "pass", same.judgement.sentence
+    assert surge.extra[0].ok is True

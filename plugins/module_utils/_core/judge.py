@@ -15,7 +15,7 @@ itself: if one of them is as bad as the tolerance, it alone keeps a false "pass"
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from .betting import accused, middle_of
@@ -52,12 +52,13 @@ def merged(repeats: Sequence[Outcome]) -> Outcome:
 
 @dataclass(frozen=True)
 class Rules:
-    """The settings of a judgement."""
+    """The settings of a judgement. ``allowances``: logarithms of what may lie between the sides of a metric by chance."""
 
     tolerance: float = 1.2
     alpha: float = 0.01
     min_pairs: int = 8
     smoke: bool = False
+    allowances: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,19 @@ def timed(pairs: Sequence[Pair]) -> list[tuple[float, float]]:
     return [(b, c) for b, c in both if b is not None and c is not None]
 
 
+def levels_of(rules: Rules, family: int) -> Levels:
+    """The error rates of each of so many metrics."""
+    share = rules.alpha / max(1, family)
+    return Levels(share * LATENCY_SHARE, share * SPREAD_SHARE, rules.alpha, rules.min_pairs)
+
+
 def judge_speeds(durations: Mapping[str, Sequence[tuple[float, float]]], rules: Rules, *, one_look: bool = False) -> dict[str, Latency]:
     """The speed of a whole family of metrics: pairs of (baseline, canary) durations of each."""
-    share = rules.alpha / max(1, len(durations))
-    levels = Levels(share * LATENCY_SHARE, share * SPREAD_SHARE, rules.alpha, rules.min_pairs)
-    found = {m: judge_latency(pairs, tolerance=rules.tolerance, levels=levels, one_look=one_look) for m, pairs in durations.items()}
+    levels = levels_of(rules, len(durations))
+    found = {
+        m: judge_latency(pairs, tolerance=rules.tolerance, levels=levels, one_look=one_look, allowance=rules.allowances.get(m, 0.0))
+        for m, pairs in durations.items()
+    }
     names = list(found)
     for k in accused([found[m].e_fail for m in names], rules.alpha * LATENCY_SHARE):
         found[names[k]] = accuse(found[names[k]], rules.tolerance)

@@ -3,7 +3,7 @@
 """Is the new side slower than tolerated, or not? Two sequential tests on pairs of durations, and how large the effect is.
 
 ``d = log(canary / baseline) - log(tolerance)`` for each pair. One capital bets against "no slower than the tolerance", the other against
-"slower", each as in :mod:`.betting`. A "pass" also needs proof that the canary's spread is not blown up, and no hint that it is
+"slower", each as in :mod:`.betting`. A "pass" also needs proof that the canary's spread is not blown up, and odds against its being
 wider (:mod:`.judge_spread`).
 
 *Assumption: given the earlier pairs, the noise of d is symmetric.* It holds when the release multiplies durations by one factor,
@@ -93,14 +93,15 @@ def at_quantile(ordered: Sequence[float], q: float) -> float:
 @lru_cache(maxsize=1024)
 def ranks(n: int, q: float, alpha: float) -> tuple[int | None, int | None]:
     """Indices of the order statistics that bound quantile ``q`` from below and above, each with error ``alpha``; exact (binomial)."""
-    below, high, term = 0.0, n, math.exp(n * math.log(q))  # below: the chance that fewer than k of n lie above the quantile
+    below, high, size = 0.0, n, n * math.log(q)  # below: the chance that fewer than k of n lie above the quantile
     for k in range(n + 1):
+        term = math.exp(size)  # from its logarithm: in a long series the first ones are smaller than any float
         if below + term <= alpha:
             high = n - 1 - k
         if 1 - below <= alpha:
             return n - k, high if high < n else None
         below += term
-        term *= (n - k) / (k + 1) * (1 - q) / q
+        size += math.log((n - k) / (k + 1) * (1 - q) / q) if k < n else 0.0
     return None, high if high < n else None
 
 
@@ -123,26 +124,33 @@ def bounds(ds: Sequence[float], learned: Sequence[betting.Lesson], tolerance: fl
 
 # -- the decision --------------------------------------------------------------------------------------------------------
 def judge_latency(
-    pairs: Sequence[tuple[float, float]], *, tolerance: float, levels: Levels | None = None, one_look: bool = False
+    pairs: Sequence[tuple[float, float]],
+    *,
+    tolerance: float,
+    levels: Levels | None = None,
+    one_look: bool = False,
+    allowance: float = 0.0,
 ) -> Latency:
     """Pairs of (baseline, canary) seconds in the order of measurement: ``fail`` slower than the tolerance, ``pass`` not, else ``unknown``.
 
     A "fail" once reached stays, and beats a "pass" reached before; a "pass" once reached stays unless it fails. ``one_look``: the pairs are
     all there will be; a long series is then judged by the medians of its stretches, which is quick, and has no bounds of the factor.
+    ``allowance`` is the logarithm of a factor that may lie between the sides by chance: a "fail" has to be so much above the tolerance, a
+    "pass" so much below.
     """
     levels = levels or Levels()
-    if not tolerance > 1:
-        raise ValueError("the tolerance must be greater than 1: the test needs room between the same and too slow")
+    if not tolerance > 1 or not 0 <= allowance < math.log(tolerance):
+        raise ValueError("the tolerance must be greater than 1 and the allowance: the test needs room between the same and too slow")
     code, why = broken(pairs)
     if code:
         return Latency(len(pairs), code=code, reason=why)
     if not pairs:
         more = betting.missing(1.0, threshold=1 / levels.passing, mu=math.log(tolerance), variance=betting.PRIOR_SD**2)
         return Latency(0, code="MISSING", reason=f"no pair was measured, about {more} are needed", more=more)
-    return tested(pairs, tolerance, levels, one_look)
+    return tested(pairs, tolerance, levels, one_look, allowance)
 
 
-def tested(pairs: Sequence[tuple[float, float]], tolerance: float, levels: Levels, one_look: bool) -> Latency:
+def tested(pairs: Sequence[tuple[float, float]], tolerance: float, levels: Levels, one_look: bool, allowance: float) -> Latency:
     """Carries out the tests on durations that can be judged."""
     margin = math.log(tolerance)
     ds = [math.log(c / b) - margin for b, c in pairs]
@@ -152,8 +160,7 @@ def tested(pairs: Sequence[tuple[float, float]], tolerance: float, levels: Level
         ds = stretches_of(ds)
     learned = betting.lessons(ds, () if one_look else (old, new))
     noise = betting.lesson(ds[: betting.LAST_LOOK]).variance
-    slower = betting.bet(ds, learned, mu=math.log(ALTERNATIVE), target=1 / levels.fail)
-    fine = betting.bet([-d for d in ds], learned, mu=margin, target=1 / levels.passing)
+    slower, fine = both_bets(ds, learned, tolerance=tolerance, levels=levels, allowance=allowance)
     spread = judge_spread(old, new, tolerated=tolerance, alpha_fail=levels.fail_spread, alpha_pass=levels.passing)
     low, high = (None, None) if one_look else bounds(ds, learned, tolerance)
     power = betting.power(len(ds), mu=math.log(ALTERNATIVE), variance=noise, threshold=1 / levels.fail)
@@ -161,8 +168,17 @@ def tested(pairs: Sequence[tuple[float, float]], tolerance: float, levels: Level
         sizes(pairs), e_fail=slower.now, e_pass=fine.best, ratio_low=low, ratio_high=high, power=round(power, 3),
         spread_e_fail=spread.e_fail, spread_e_pass=spread.e_pass,
     )  # fmt: skip
-    more = missing(slower, fine, noise, tolerance=tolerance, levels=levels)
+    more = missing(slower, fine, noise, room=margin - allowance, levels=levels)
     return decided(found, slower, fine, spread, tolerance=tolerance, levels=levels, more=more)
+
+
+def both_bets(
+    ds: Sequence[float], learned: Sequence[betting.Lesson], *, tolerance: float, levels: Levels, allowance: float
+) -> tuple[betting.Capital, betting.Capital]:
+    """The capital of who bets that it is slower than tolerated, and of who bets that it is not."""
+    above, below = ([d - allowance for d in ds], [-d - allowance for d in ds]) if allowance else (ds, [-d for d in ds])
+    slower = betting.bet(above, learned, mu=math.log(ALTERNATIVE), target=1 / levels.fail)
+    return slower, betting.bet(below, learned, mu=math.log(tolerance) - allowance, target=1 / levels.passing)
 
 
 def stretches_of(ds: Sequence[float]) -> list[float]:
@@ -188,10 +204,10 @@ def iqr(ordered: Sequence[float]) -> float:
     return math.log(ordered[(3 * n) // 4] / ordered[n // 4])
 
 
-def missing(slower: betting.Capital, fine: betting.Capital, noise: float, *, tolerance: float, levels: Levels) -> int:
-    """About how many pairs are missing if the more likely of both answers is true."""
+def missing(slower: betting.Capital, fine: betting.Capital, noise: float, *, room: float, levels: Levels) -> int:
+    """About how many pairs are missing if the more likely of both answers is true. ``room`` lies between the same and what cannot pass."""
     if fine.hit or fine.now >= slower.now:
-        return betting.missing(fine.now, threshold=1 / levels.passing, mu=math.log(tolerance), variance=noise)
+        return betting.missing(fine.now, threshold=1 / levels.passing, mu=room, variance=noise)
     return betting.missing(slower.now, threshold=1 / levels.fail, mu=math.log(ALTERNATIVE), variance=noise)
 
 
@@ -213,7 +229,7 @@ def decided(
 
 
 def passed_after(fine: betting.Capital, spread: Spread, n: int, least: int) -> int:
-    """After how many of ``n`` pairs the metric passed, or 0: fast enough, not blown up, and at that moment no hint of a wider spread."""
+    """After how many of ``n`` pairs the metric passed, or 0: fast enough, not blown up, and at that moment a wider spread unlikely."""
     if not fine.hit or not spread.fine:
         return 0
     return next((k for k in range(max(fine.hit, spread.fine, least), n + 1) if spread.calm(k)), 0)

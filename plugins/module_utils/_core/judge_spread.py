@@ -21,7 +21,7 @@ from .betting import TINY, middle_of
 SETTLED = 4  # pairs before the medians are worth anything
 LOOKS = (4, 6, 8, 12, 16, 24, 32, 48, 72, 108, 162, 243, 364)  # pairs after which the medians are taken anew
 FOUND, BLOWN_UP = math.sqrt(3), 4.0  # a spread worth finding (variance times three), and one that must never pass
-SUSPECT = 5.0  # odds of a wider spread at which nothing passes yet
+CALM = 0.25  # odds of a wider spread at which a step may pass: with more, three times the variance would get through
 CAP = 0.7  # never more of the capital on one pair: durations with two humps cost whoever stakes more
 NORMAL = 0.455  # the median of a squared standard normal
 
@@ -43,9 +43,9 @@ class Spread:
         return self.wider[-1] if self.wider else 1.0
 
     def calm(self, pairs: int) -> bool:
-        """After so many pairs nothing hinted at a wider spread."""
+        """After so many pairs a wider spread had become unlikely."""
         at = min(pairs - SETTLED, len(self.wider)) - 1
-        return at >= 0 and self.wider[at] < SUSPECT
+        return at >= 0 and self.wider[at] < CALM
 
 
 def distances(old: Sequence[float], new: Sequence[float]) -> list[tuple[float, float]]:

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.plan import short
 
 COLOURS = {"succeeded": "good", "pass": "good", "released": "good", "passed": "good", "failed": "bad", "fail": "bad"}
 MOST_PASSED = 12  # passed checks that are listed; those that did not pass always are
+MOST_DRAWN = 24  # steps of canaries that are drawn; those that did not pass come first
 STYLE = """
 @page { size: A4; margin: 12mm }
 * { box-sizing: border-box }
@@ -26,6 +28,7 @@ th, td { text-align: left; vertical-align: top; padding: .6mm 2mm .6mm 0; overfl
 th { font-weight: 600; white-space: nowrap }
 p { margin: 1mm 0 } .good { color: #17691f } .bad { color: #a01515 } .open { color: #8a5a00 } .small { font-size: 8.5pt; color: #444 }
 .result { font-weight: 700; text-transform: uppercase }
+svg.cc { width: 100%; break-inside: avoid }
 @media print { body { padding: 0; max-width: none } }
 """
 HEAD = (
@@ -45,9 +48,9 @@ def page(report: Mapping[str, Any]) -> str:
     if facts:
         body += [_people(report, facts), _change(report, facts), _tenants(report, facts), _gates(facts["gates"])]
         body += [_recovery(facts), _exceptions(facts)]
-    body.append(_record(report))
+    body += [_record(report), _canaries(report)]
     inner = "\n".join(body)
-    return f"{HEAD}<title>{text(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{inner}\n</body>\n</html>\n"
+    return f"{HEAD}<title>{text(title)}</title>\n<style>{STYLE}{chart.STYLE}</style>\n</head>\n<body>\n{inner}\n</body>\n</html>\n"
 
 
 # -- parts -----------------------------------------------------------------------------------------------------------------
@@ -151,6 +154,29 @@ def _record(report: Mapping[str, Any]) -> str:
     said = f'<span class="{colour(str(ledger["verdict"]))}">{text(ledger["verdict"])}</span>'
     digest = f'<p class="small">Plan {text(report["plan_digest"])}</p>' if report["plan_digest"] else ""
     return section("Record", f"<p>{ledger['events']} signed events, {said}: {text(ledger['msg'])}</p>{digest}")
+
+
+def _canaries(report: Mapping[str, Any]) -> str:
+    """What was measured on both sides, drawn; nothing where no canary compared anything."""
+    found = [(name, step, figures[step]) for name, figures in _figures(report) for step in chart.worst_first(figures)]
+    found.sort(key=lambda one: one[2].get("decision") == "pass")
+    drawn = [
+        f"<p><strong>{text(name)}</strong></p>\n{chart.svg(step, one, name=f'canary{k}')}"
+        for k, (name, step, one) in enumerate(found[:MOST_DRAWN])
+    ]
+    left = len(found) - MOST_DRAWN
+    more = [f'<p class="small">{left} more steps were compared; the record has them.</p>'] if left > 0 else []
+    return section("Canaries, old beside new", "\n".join(drawn + more)) if drawn else ""
+
+
+def _figures(report: Mapping[str, Any]) -> Iterable[tuple[str, Mapping[str, Any]]]:
+    """The figures of each tenant's last canary, whether it let the change through or stopped it."""
+    for name, tenant in report["tenants"].items():
+        for evidence in (tenant.get("failure"), tenant.get("canary")):
+            figures = evidence.get("figures") if isinstance(evidence, Mapping) else None
+            if isinstance(figures, Mapping) and figures:
+                yield name, figures
+                break
 
 
 # -- words -----------------------------------------------------------------------------------------------------------------

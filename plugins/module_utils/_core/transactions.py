@@ -11,6 +11,7 @@ from typing import Any
 from .transaction_format import Transaction
 
 TAG = "canary:"
+MOST_USERS = 64
 SETTLING = 10  # rounds at most that are thrown away because a side is still warming up
 SETTLED = 2.0  # a round that took this many times its side's fastest one is of a side that is warming up
 
@@ -56,6 +57,7 @@ def limits_wrong(given: Mapping[str, Any]) -> str:
         ("min_rounds", 1 <= given["min_rounds"] <= given["max_rounds"], "1 to max_rounds"),
         ("max_rounds", 1 <= given["max_rounds"] <= 2000, "1 to 2000"),
         ("budget_s", given["budget_s"] > 0, "greater than 0"),
+        ("concurrency", 1 <= given["concurrency"] <= MOST_USERS, f"1 to {MOST_USERS}"),
         ("pause_s", 0 <= given["pause_s"] <= 60, "0 to 60"),
         ("ready_timeout_s", given["ready_timeout_s"] > 0, "greater than 0"),
         ("request_timeout_s", given["request_timeout_s"] > 0, "greater than 0"),

@@ -66,7 +66,8 @@ class DirectoryStore:
 
     remote = False
 
-    def __init__(self, root: str | Path) -> None:
+    def __init__(self, root: str | Path, *, what: str = "ledger") -> None:
+        self._what = what
         self.root = Path(root)
         self.name = str(self.root)
 
@@ -179,7 +180,7 @@ class DirectoryStore:
 
     def _failed(self, verb: str, path: str, exc: OSError) -> StoreError:
         why = f"cannot {verb} {os.path.basename(path)}: {exc.strerror}"
-        return StoreError(f"ledger folder {self.root}: {why}. Check the path, its owner and the free space")
+        return StoreError(f"{self._what} folder {self.root}: {why}. Check the path, its owner and the free space")
 
 
 def _read(path: str) -> bytes:

@@ -61,6 +61,7 @@ class OdooClient:
         self.name = name
         self.account = account
         self.timeout_s = timeout_s
+        self._address, self._ca_path = address, ca_path
         self.origin = self  # the side whose sessions are carried over to this one
         self._kept: tuple[str, int] | None = None  # cookie and user of the session that stays open
         self._url = address.url.rstrip("/")
@@ -83,6 +84,10 @@ class OdooClient:
         if ca_path:
             session.verify = ca_path
         return session
+
+    def twin(self) -> OdooClient:
+        """Another client of the same, with connections and sessions of its own."""
+        return OdooClient(self.name, self._address, self.account, timeout_s=self.timeout_s, ca_path=self._ca_path, api=self._api or "auto")
 
     # -- HTTP ------------------------------------------------------------------------------------------------------------
     def _request(self, verb: str, path: str, what: str, *, held: bool = False, **kwargs: Any) -> requests.Response:

@@ -100,8 +100,9 @@ class Ground:
 class Worker:
     """One side of the comparison, and how things are asked of it."""
 
-    def __init__(self, client: OdooClient, ground: Ground) -> None:
+    def __init__(self, client: OdooClient, ground: Ground, *, alone: bool = True) -> None:
         self.client, self.ground, self._search = client, ground, searcher()
+        self.alone = alone
 
     # -- one call --------------------------------------------------------------------------------------------------------
     def ask(self, call: Call, names: dict[str, Any]) -> Any:
@@ -157,6 +158,8 @@ class Worker:
         return median(took)
 
     def _after_error(self, transaction: Transaction) -> None:
+        if not self.alone:  # rows of other users who are in the midst of theirs would be taken back with it
+            return
         try:
             self.sweep([transaction])
         except OdooError:

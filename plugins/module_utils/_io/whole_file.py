@@ -16,3 +16,12 @@ def write_whole(path: Path, data: bytes) -> None:
         out.flush()
         os.fsync(out.fileno())
     part.replace(path)
+
+
+def not_writable(path: Path) -> str:
+    """Why a file cannot be put there, or nothing. To be asked before the work whose result it is to hold."""
+    if path.is_dir():
+        return f"{path} is a directory, wanted the name of a file"
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        return f"{path.parent} is no directory in which this user may write. Make it, or run the task as its owner"
+    return ""

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import math
+import random
 from html.parser import HTMLParser
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import overview, report, report_page
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import judge, judge_drawn, overview, report, report_page
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import plan as plans
 
 IMAGE = "registry.lab/odoo@sha256:" + "a" * 64
@@ -83,6 +85,18 @@ def succeeded(plan: dict[str, Any]) -> list[Any]:
     return [*events, event("verified", 40, verdict="pass"), event("closed", 41, **result)]
 
 
+def figures(ratio: float) -> dict[str, Any]:
+    """Of a canary with two steps, the second of them slower."""
+    draw = random.Random(3)
+
+    def took(factor: float) -> judge.Outcome:
+        return judge.Outcome(0.1 * factor * math.exp(draw.gauss(0, 0.15)))
+
+    records = {m: [judge.Pair(canary=took(f), baseline=took(1.0)) for _dummy in range(60)] for m, f in (("login", 1.0), ("post", ratio))}
+    found, drawn = judge.judge(records, judge.Rules()).figures, judge_drawn.drawable(records, judge.Rules())
+    return {m: {**found[m], **drawn[m]} for m in records}
+
+
 def page(events: list[Any]) -> Parsed:
     document = report.report(events, verified=VERIFIED)
     return Parsed(report_page.page(json.loads(json.dumps(document))))
@@ -151,6 +165,33 @@ def test_a_change_that_was_abandoned_has_its_page(plan: dict[str, Any], events: 
     assert ("no tenant was touched" in told) == bool(events)
 
 
+def test_a_canary_is_drawn_whether_it_let_the_change_through_or_stopped_it(plan: dict[str, Any]) -> None:
+    events = succeeded(plan)
+    assert "Canaries" not in page(events).text
+    for found in (e for e in events if e.event == "proved"):
+        found.evidence["figures"] = figures(1.0) if found.tenant == "acme" else {}
+    told = page(events).text
+    assert told.count("How many are done within") == 2
+    assert "login: pass, 1.0" in told and "post: pass, " in told
+    stopped = [
+        event("planned", 0, plan=plan),
+        event("started", 10, "acme"),
+        event("failed", 15, "acme", step="proved", figures=figures(1.5)),
+    ]
+    told = page(stopped).text
+    assert told.index("post: fail (SLOWER)") < told.index("login: pass")
+
+
+def test_of_many_canaries_those_that_stopped_it_are_drawn_first(plan: dict[str, Any]) -> None:
+    names = [f"t{k}" for k in range(20)]
+    tenants = {n: {"result": "released", "canary": {"figures": figures(1.5 if n == "t19" else 1.0)}} for n in names}
+    document = report.report([event("planned", 0, plan=plan)], verified=VERIFIED)
+    told = Parsed(report_page.page({**document, "overview": None, "tenants": tenants})).text
+    assert told.count("How many are done within") == report_page.MOST_DRAWN
+    assert "16 more steps were compared" in told
+    assert told.index("t19") < told.index("login: pass")
+
+
 def poisoned(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: poisoned(inner) if key not in ("at", "event", "image", "from", "to") else inner for key, inner in value.items()}
@@ -160,13 +201,19 @@ def poisoned(value: Any) -> Any:
 
 
 def test_nothing_of_the_record_becomes_markup_and_nothing_is_loaded(plan: dict[str, Any]) -> None:
-    document = json.loads(json.dumps(report.report(succeeded(plan), verified=VERIFIED)))
+    events = succeeded(plan)
+    next(e for e in events if e.event == "proved").evidence["figures"] = {f"{m}<script>": f for m, f in figures(1.5).items()}
+    document = json.loads(json.dumps(report.report(events, verified=VERIFIED)))
     found = report_page.page(poisoned(document))
     parsed = Parsed(found)
     assert parsed.tags == {
-        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "span", "table", "tr", "th", "td"
+        "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "span", "table", "tr", "th", "td",
+        "strong", "svg", "g", "desc", "rect", "text", "line", "polyline", "polygon", "circle",
     }  # fmt: skip
-    assert parsed.attributes == {"lang", "charset", "http-equiv", "content", "name", "class", "scope"}
+    assert parsed.attributes == {"lang", "charset", "http-equiv", "content", "name", "class", "scope"} | {
+        "xmlns", "viewbox", "role", "aria-labelledby", "id", "x", "y", "width", "height", "transform", "x1", "x2", "y1", "y2",
+        "text-anchor", "points", "cx", "cy", "r",
+    }  # fmt: skip
     assert found.count("&lt;script") > 30
     assert "url(" not in found and "@import" not in found
 
