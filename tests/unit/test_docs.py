@@ -408,6 +408,9 @@ SET_BY_THE_PLAYBOOKS = {
     "tenant_update_job_name",
     "tenant_update_modules",
     "tenant_replace_failed_jobs",
+    "tenant_toggle_job_name",
+    "tenant_toggles",
+    "tenant_toggles_back",
 }
 
 

@@ -19,6 +19,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.cont
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objects import ref_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.policy import highest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import parameters
 
 PROSE = (".md", ".rst", ".txt", ".po", ".pot")
 NO_CODE = (*PROSE, ".yml", ".yaml", ".ics", ".conf", ".cfg", ".ini", ".toml")
@@ -72,8 +73,10 @@ def classify(
     wanted = tuple(
         sorted({name for rule in (*(h.rule for h in hits), *_of_modules(rules, change)) for name in rule.get("transactions", [])})
     )
+    if "toggles" in change:
+        streams.add("config")
     if content is None:
-        reasons.append(NO_CONTENT)
+        reasons += [NO_CONTENT] if "release" in change else []
         return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), (), wanted)
     if _code(content):
         streams.add("code")
@@ -88,8 +91,8 @@ def classify(
 
 
 def _of_modules(rules: Sequence[Mapping[str, Any]], change: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rules for the names of the modules that are updated: they are known without any content."""
-    modules = change["release"]["modules"]
+    """The rules for the names of the modules that are updated, or whose parameters are set: they are known without any content."""
+    modules = [*change.get("release", {}).get("modules", []), *(name.partition(".")[0] for name in parameters(change))]
     return [rule for rule in rules if any(path_matches(name, pattern) for name in modules for pattern in rule["when"].get("paths", []))]
 
 
