@@ -41,7 +41,8 @@ options:
     type: dict
     default: {}
   parameters:
-    description: For each tenant, what its database has of the parameters that the change sets, as M(odoo_ops.change_control.toggle_check) finds it.
+    description:
+      - For each tenant, what its database has of the parameters that the change sets, as M(odoo_ops.change_control.toggle_check) finds it.
     type: dict
     default: {}
   policy:

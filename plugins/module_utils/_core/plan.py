@@ -216,8 +216,9 @@ def resumable(recorded: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str
     """Why the recorded plan cannot go on with the change file and inventory of today; nothing when it can.
 
     Images that run now are left out: tenants that are already changed run the target, and the guard looks at that. So are the values that
-    parameters have now, which are looked at before they are set. So is the state of the policy, as long as it demands the same of this change. Of the source only the commit counts: whether it is clean and signed now is
-    for the gates to say, and a change under way must be able to go on without them.
+    parameters have now, which are looked at before they are set. So is the state of the policy, as long as it demands the same of this
+    change. Of the source only the commit counts: whether it is clean and signed now is for the gates to say, and a change under way must
+    be able to go on without them.
     """
 
     def comparable(plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -121,8 +121,8 @@ def told(value: str | None) -> str:
 
 # -- what the database has -------------------------------------------------------------------------------------------------
 def judge(toggles: Iterable[Mapping[str, Any]], found: Mapping[str, str | None], *, expect: str) -> list[Check]:
-    """Each parameter held against what is expected of it: ``anything``, the value ``before``, ``either`` that or the planned one, the planned
-    ``value``, or ``undone``: anything but the planned one, unless that is what it was before.
+    """Each parameter held against what is expected of it: ``anything``, the value ``before``, ``either`` that or the planned one, the
+    planned ``value``, or ``undone``: anything but the planned one, unless that is what it was before.
 
     A value in which a password stands is told nowhere, and passes nowhere.
     """

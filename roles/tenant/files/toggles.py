@@ -6,9 +6,9 @@ Through the ORM, so that what Odoo's modules do when such a parameter changes is
 database: each of them forgets what it has cached before it answers its next request. The signal is given in any case, also by a run that
 finds everything set, because the one that set it may have been killed in between.
 
-Environment: TOGGLES, JSON of ``toggles``, each with ``parameter``, ``before`` and ``value``, where null is absent, and ``back``: whether they
-go from the value to the one before. A parameter that has neither was changed by somebody else. On the way there nothing is set then, and the
-exit code is not 0; on the way back it stays as it is.
+Environment: TOGGLES, JSON of ``toggles``, each with ``parameter``, ``before`` and ``value``, where null is absent, and ``back``: whether
+they go from the value to the one before. A parameter that has neither was changed by somebody else. On the way there nothing is set then,
+and the exit code is not 0; on the way back it stays as it is.
 """
 
 import json
