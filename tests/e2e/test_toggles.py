@@ -92,23 +92,40 @@ def parameters(estate: Estate) -> list[dict[str, Any]]:
     return [{"key": key, "value": value} for key, value in rows]
 
 
-def test_a_value_that_somebody_changed_stops_it(estate: Estate, change_id: str) -> None:
-    with_the_switch(estate, change_id)
-    command = signed(estate, toggling(estate, change_id, "warn"))
-    somebody_sets(estate, "look")
-    code, out = estate.run(command, change_id)
-    assert code != 0
-    assert f"toggle:{STRICT} is 'look', wanted absent. Somebody has changed it since the plan was made." in message(out)
-    assert of(estate, change_id, "acme") == [], "untouched"
-    assert stored(estate) == [("look",)]
-
-
 KILLED = [
     Place("before it is set", event="acme:started", unrecorded="acme:toggled"),
     Place("in the Job", ("Step | Act (toggled)", "Apply | toggle_job"), after_s=0.5, unrecorded="acme:toggled"),
     Place("as it is tried", event="acme:toggled", unrecorded="acme:tried"),
     Place("before it is through", event="acme:tried", unrecorded="acme:released"),
 ]
+
+
+def test_a_value_that_somebody_changed_stops_it(estate: Estate, change_id: str) -> None:
+    with_the_switch(estate, change_id)
+    change = toggling(estate, change_id, "warn")
+    command = signed(estate, change)
+    somebody_sets(estate, "look")
+    code, out = estate.run(command, f"{change_id}-signed")
+    assert code != 0
+    assert "The plan has changed since. Read the new one and approve that." in message(out)
+
+    estate.sign(change_id)
+    stage(estate, change, "approve")
+    somebody_sets(estate, "other")
+    code, out = estate.run(command, f"{change_id}-approved")
+    assert code != 0
+    assert f"toggle:{STRICT} is 'other', wanted 'look'. Somebody has changed it since the plan was made." in message(out)
+    assert of(estate, change_id, "acme") == [], "untouched"
+
+    somebody_sets(estate, "look")
+    strike(estate, command, change_id, KILLED[:1])
+    somebody_sets(estate, "other")
+    code, out = estate.run(command, change_id)
+    assert code != 0
+    assert f"toggle:{STRICT} is 'other', wanted 'look' or 'warn'." in message(out)
+    assert of(estate, change_id, "acme") == ["started", "failed", "rolled_back"]
+    assert evidence(estate, change_id, "rolled_back")["parameters"] == {STRICT: "other"}
+    assert stored(estate) == [("other",)], "what somebody set stays"
 
 
 def test_killed_at_every_step_it_comes_to_the_same_end(estate: Estate, change_id: str) -> None:
@@ -147,7 +164,7 @@ def test_a_tenant_that_is_through_can_be_put_back_while_the_change_is_open(estat
     for name in ("approve", "apply"):
         stage(estate, change, name)
     assert {name: seen(estate, name) for name in TENANTS} == dict.fromkeys(TENANTS, "warn")
-    somebody_sets(estate, "look", tenants=["bravo"])
+    somebody_sets(estate, "look", "bravo")
     _code, out = estate.run(estate.change_command(change, playbook="change_rollback"), f"{change_id}-rollback")
     assert of(estate, change_id, "acme") == [*ALONE, "failed", "rolled_back"], out[-4000:]
     assert (stored(estate), seen(estate)) == ([], None)
@@ -159,7 +176,7 @@ def test_a_tenant_that_is_through_can_be_put_back_while_the_change_is_open(estat
 def test_beside_a_release_the_feature_comes_after_the_code(estate: Estate, change_id: str) -> None:
     away_from_it(estate, change_id)
     somebody_sets(estate, None)
-    code, out = estate.run_change(toggling(estate, change_id, "warn", release=True, **QUICK))
+    code, out = run_bundle(estate, toggling(estate, change_id, "warn", release=True, **QUICK))
     assert code == 0, out[-6000:]
     assert [of(estate, change_id, name) for name in TENANTS] == [BESIDE, BESIDE]
     assert {name: seen(estate, name) for name in TENANTS} == dict.fromkeys(TENANTS, "warn")
@@ -170,7 +187,7 @@ def test_beside_a_release_the_feature_comes_after_the_code(estate: Estate, chang
 def test_beside_a_release_a_bad_toggle_goes_and_the_code_stays(estate: Estate, change_id: str) -> None:
     away_from_it(estate, change_id)
     somebody_sets(estate, None)
-    code, out = estate.run_change(toggling(estate, change_id, "refuse", release=True))
+    code, out = run_bundle(estate, toggling(estate, change_id, "refuse", release=True))
     assert code != 0
     assert of(estate, change_id, "acme") == [*BESIDE[:9], "failed", "rolled_back"], out[-6000:]
     assert evidence(estate, change_id, "failed")["step"] == "tried"
@@ -178,6 +195,13 @@ def test_beside_a_release_a_bad_toggle_goes_and_the_code_stays(estate: Estate, c
     assert (stored(estate), seen(estate)) == ([], None)
     assert run_it(estate, TENANTS, LISTENS) == ["acme"], "the canary cohort keeps the release, and later cohorts stay untouched"
     assert_closed(estate, change_id, "failed")
+
+
+def run_bundle(estate: Estate, change: dict[str, Any]) -> tuple[int, str]:
+    """Code and configuration at once: two people approve."""
+    command = signed(estate, change)
+    estate.sign(change["id"], by="approver-2")
+    return estate.run(command, change["id"])
 
 
 def away_from_it(estate: Estate, change_id: str) -> None:

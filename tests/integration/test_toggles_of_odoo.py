@@ -55,7 +55,7 @@ def seen(tenant: OdooTenant) -> Any:
     return session.call("ir.config_parameter", "get_param", STRICT)
 
 
-@pytest.mark.parametrize("before", [None, "off", "", "it's \"quoted\" $(HOME) {{ x }} é\nnext"])
+@pytest.mark.parametrize("before", [None, "off", "", 'it\'s "quoted" $(HOME) {{ x }} é\nnext'])
 def test_there_and_exactly_back(tenant: OdooTenant, before: str | None) -> None:
     put(tenant, STRICT, before)
     put(tenant, "acme.other", "stays")

@@ -42,9 +42,9 @@ def stored(estate: Estate, tenant: str = "acme") -> list[tuple[Any, ...]]:
     return estate.sql(tenant, f"SELECT value FROM ir_config_parameter WHERE key = '{STRICT}'")
 
 
-def somebody_sets(estate: Estate, value: str | None, *, tenants: list[str] = TENANTS) -> None:
-    """As an administrator does it by hand."""
-    for tenant in tenants:
+def somebody_sets(estate: Estate, value: str | None, *tenants: str) -> None:
+    """As an administrator does it by hand, at all tenants of these tests or at some."""
+    for tenant in tenants or TENANTS:
         admin(estate, tenant).call("ir.config_parameter", "set_param", STRICT, value or False)
 
 

@@ -33,8 +33,8 @@ def with_entry(patterns: list[str] | None) -> dict[str, Any]:
     return services
 
 
-def decide(change: dict[str, Any], services: dict[str, Any] = CATALOGUE) -> demand.Decided:
-    return demand.decide(change, None, document=POLICY, services=services, targets=["acme"], tiers=TIERS)
+def decide(change: dict[str, Any], services: dict[str, Any] | None = None) -> demand.Decided:
+    return demand.decide(change, None, document=POLICY, services=services or CATALOGUE, targets=["acme"], tiers=TIERS)
 
 
 def test_alone_it_is_of_the_class_that_is_asked_for(alone: dict[str, Any]) -> None:
@@ -57,7 +57,9 @@ def test_standard_only_as_the_catalogue_says(alone: dict[str, Any], patterns: li
     change = {**alone, "class": "standard", "catalogue_entry": "module-deployment"}
     found = decide(change, with_entry(patterns))
     assert found.change_class == ("normal" if reason else "standard")
-    assert [told for told in found.reasons if "pre-approved" in told] == ([f"normal: not the pre-approved change: {reason}"] if reason else [])
+    assert [told for told in found.reasons if "pre-approved" in told] == (
+        [f"normal: not the pre-approved change: {reason}"] if reason else []
+    )
     assert demand.errors(change, found, POLICY) == [], "content is not asked for"
 
 
