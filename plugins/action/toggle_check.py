@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import toggles
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import holds_password
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import secrets_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.config_parameters import read
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.secrets import secrets_of_environment
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._reader import READER_SPEC, reader
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 
@@ -33,14 +34,14 @@ class ActionModule(ChangeAction):
     }
 
     def perform(self, args: dict[str, Any], task_vars: dict[str, Any]) -> dict[str, Any]:
-        at, found = utc_now(), {}
+        at, found, secrets = utc_now(), {}, [*secrets_of(self.SPEC, args), *secrets_of_environment()]
         names = [one["parameter"] for one in args["toggles"]]
         if refused := [f"{name} is named, {why}" for name in names if (why := toggles.refused(name))]:
             raise ChangeError(f"option toggles: {' '.join(refused)}")
         try:
             found = read(reader(args), args["database"], names)
-            checks = toggles.judge(args["toggles"], found, expect=args["expect"])
+            checks = toggles.judge(args["toggles"], found, expect=args["expect"], secrets=secrets)
         except ChangeError as exc:
             checks = [unknown("toggles", str(exc), hint="", code=str(exc.facts.get("code", "POSTGRES")))]
-        told = {name: value for name, value in found.items() if not holds_password(value)}
+        told = {name: value for name, value in found.items() if toggles.tellable(value, secrets)}
         return gate_result(f"tenant {args['tenant']}", checks, at=at, enforce=args["enforce"], found=told)

@@ -12,7 +12,7 @@ from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.progress import TenantState
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import holds_password
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import HIDDEN, hide, holds_password
 
 SECRET_WORDS = ("secret", "password", "passwd", "pwd", "token", "key", "credential", "private")
 IDENTITY = "database."
@@ -120,20 +120,27 @@ def told(value: str | None) -> str:
 
 
 # -- what the database has -------------------------------------------------------------------------------------------------
-def judge(toggles: Iterable[Mapping[str, Any]], found: Mapping[str, str | None], *, expect: str) -> list[Check]:
+def judge(
+    toggles: Iterable[Mapping[str, Any]], found: Mapping[str, str | None], *, expect: str, secrets: Sequence[str] = ()
+) -> list[Check]:
     """Each parameter held against what is expected of it: ``anything``, the value ``before``, ``either`` that or the planned one, the
     planned ``value``, or ``undone``: anything but the planned one, unless that is what it was before.
 
-    A value in which a password stands is told nowhere, and passes nowhere.
+    A value in which a password or one of the ``secrets`` stands is told nowhere, and passes nowhere: what is hidden cannot be put back.
     """
-    return [_judged(one, found.get(one["parameter"]), expect) for one in toggles]
+    return [_judged(one, found.get(one["parameter"]), expect, secrets) for one in toggles]
 
 
-def _judged(toggle: Mapping[str, Any], seen: str | None, expect: str) -> Check:
+def tellable(value: str | None, secrets: Sequence[str] = ()) -> bool:
+    """Whether a value may stand in plan and ledger, and stands there as it is."""
+    return value is None or not (holds_password(value) or HIDDEN in value or hide(value, secrets) != value)
+
+
+def _judged(toggle: Mapping[str, Any], seen: str | None, expect: str, secrets: Sequence[str]) -> Check:
     name, before, value = f"toggle:{toggle['parameter']}", toggle.get("before"), toggle.get("value")
-    if holds_password(seen):
+    if not all(tellable(one, secrets) for one in (seen, before, value)):
         hint = "It is no toggle. Take it out of the change, and set it by hand under break_glass."
-        return Check(name, False, "a value that holds a password", "a value that may be told", hint, "TOGGLE_SECRET")
+        return Check(name, False, "a value that holds a secret", "a value that may be told", hint, "TOGGLE_SECRET")
     fits = {
         "anything": True,
         "before": seen == before,

@@ -172,11 +172,14 @@ def test_what_nobody_read_is_named(alone: dict[str, Any]) -> None:
         pytest.param("warn ", "warn", {"anything", "undone"}, id="a-blank-more"),
         pytest.param("warn", "warn", {"anything", "before", "either", "value", "undone"}, id="it-always-was"),
         pytest.param("https://me:hunter2@example.org", None, set(), id="a-password"),
+        pytest.param("mode of hunter2", None, set(), id="a-secret-of-the-run"),
+        pytest.param("mode of ***", None, set(), id="what-was-hidden-before"),
+        pytest.param(None, "***", set(), id="a-plan-in-which-something-is-hidden"),
     ],
 )
 def test_each_expectation(seen: str | None, before: str | None, fitting: set[str]) -> None:
     planned = [{"parameter": STRICT, "before": before, "value": "warn"}]
-    found = {expect: toggles.judge(planned, {STRICT: seen}, expect=expect)[0] for expect in toggles.EXPECTATIONS}
+    found = {expect: toggles.judge(planned, {STRICT: seen}, expect=expect, secrets=["hunter2"])[0] for expect in toggles.EXPECTATIONS}
     assert {expect for expect, check in found.items() if check.ok} == fitting
     codes = {"value": "TOGGLE_NOT_SET", "undone": "TOGGLE_NOT_BACK"}
     for expect in set(found) - fitting:
