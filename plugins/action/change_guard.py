@@ -15,6 +15,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
     plan,
     progress,
     soak,
+    toggles,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.calendar_model import Scope
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.change_file import window_end
@@ -48,7 +49,7 @@ class ActionModule(ChangeAction):
         **AWX_SPEC,
         "executor": {"type": "str"},
         "image": {"type": "str"},
-        "step": {"type": "str", "choices": list(plan.STEPS)},
+        "step": {"type": "str", "choices": list(plan.EVERY_STEP)},
         "plan": {"type": "dict"},
         "token": {"type": "int", "no_log": False},
         "lease_ttl": {"type": "str", "default": "PT30M"},
@@ -92,7 +93,8 @@ class ActionModule(ChangeAction):
         if args["purpose"] == "finish":
             return guard.base_checks(change, current, closed)
         if args["purpose"] == "rollback":
-            return guard.rollback_checks(change, current, closed, states[args["tenant"]])
+            undo = _undo(args["tenant"], current, events, states)
+            return guard.rollback_checks(change, current, closed, states[args["tenant"]], undo=undo)
         gated = find(events, "gated")
         checks = guard.guard_checks(
             tenant=args["tenant"],
@@ -180,6 +182,7 @@ class ActionModule(ChangeAction):
             "done": list(state.done),
             "next": state.next,
             "tenant_failed": state.failed,
+            "undo": _undo(tenant, current, events, states),
             "takes_backup": plan.takes_backup(tenant, current),
             "first_cohort": tenant in current["cohorts"][0],
             "cohort_settled": progress.cohort_settled(tenant, current, states),
@@ -189,6 +192,12 @@ class ActionModule(ChangeAction):
             "soak_left_s": soak.left_s(until, now=now, ends=ends),
             "checkpoint": checkpoint.evidence.get("checkpoint") if (checkpoint := find(events, "checkpointed", tenant)) else None,
         }
+
+
+def _undo(tenant: str, current: dict[str, Any], events: list[Any], states: dict[str, Any]) -> list[str]:
+    """What a rollback of the tenant would bring back now."""
+    checkpoint = find(events, "checkpointed", tenant) is not None
+    return toggles.undo(current, states[tenant], closed=progress.closed(events) is not None, checkpoint=checkpoint)
 
 
 def _moved(ledger: Ledger, change: str, tenant: str, events: list[Any]) -> bool:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from dataclasses import replace
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import (
@@ -16,6 +17,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
     progress,
     soak,
     source,
+    toggles,
     verbs,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.awx_documents import PLAN_ARTIFACT
@@ -42,6 +44,7 @@ class ActionModule(ChangeAction):
         "state": {"type": "str", "choices": ["validated", "planned", "recorded"], "default": "planned"},
         "class": {"type": "str", "choices": ["standard", "normal", "emergency", "data_impacting"]},
         "current": {"type": "dict", "default": {}},
+        "parameters": {"type": "dict", "default": {}},
         "policy": {"type": "path"},
         "catalogue": {"type": "path"},
         "source": {"type": "dict", "options": SOURCE_SPEC},
@@ -59,6 +62,7 @@ class ActionModule(ChangeAction):
         if args["state"] == "validated":
             return _targets(change, self._tenants(names, dict.fromkeys(names, "-"), task_vars), decided)
         tenants = self._tenants(names, args["current"], task_vars)
+        tenants = [_with_parameters(change, tenant, args["parameters"].get(tenant.name) or {}) for tenant in tenants]
         policy = demand.demanded(change, decided, read_policy(args["policy"]))
         seen = measure(args["source"], now=now) if args["source"] else None
         if seen:
@@ -159,13 +163,23 @@ def _decide(args: dict[str, Any], names: list[str], task_vars: dict[str, Any]) -
     if found := catalogue.entry_errors(change, services):
         raise _refused(change, found)
     tiers = {name: tier for tier in plan.TIERS for name in task_vars["groups"].get(tier, [])}
-    content = read_content(**change["release"]["content"]) if "content" in change["release"] else None
+    given = change.get("release", {}).get("content")
+    content = read_content(**given) if given else None
     # the variables of every tenant are dear to look up, and only a difference asks for them
     estate = [_placed(name, tier, task_vars["hostvars"][name]) for name, tier in tiers.items()] if content and content.changed else []
     decided = demand.decide(change, content, document=document, services=services, targets=names, tiers=tiers, estate=estate)
     people = verbs.by_verb(document)
     members = read_groups(args["approver_groups"]) if people else {}
     return decided, [*verbs.plan_errors(change, people, members), *demand.errors(change, decided, document)]
+
+
+def _with_parameters(change: dict[str, Any], tenant: plan.Tenant, found: dict[str, str | None]) -> plan.Tenant:
+    """The tenant with what its database has of the parameters that the change sets."""
+    if lacking := toggles.unread(change, found):
+        raise ChangeError(
+            f"tenant {tenant.name}: what its database has as {', '.join(lacking)} was not given. Run the playbook change_plan, which asks."
+        )
+    return replace(tenant, parameters={name: found[name] for name in toggles.parameters(change)})
 
 
 def _placed(name: str, tier: str, variables: Any) -> Placed:

@@ -59,7 +59,7 @@ options:
   step:
     description: The step that is about to be taken. When given, it must be the tenant's next one.
     type: str
-    choices: [started, held, checkpointed, updated, deployed, proved, opened, released]
+    choices: [started, held, checkpointed, updated, deployed, proved, opened, admitted, toggled, tried, released]
   plan:
     description: The plan, used in check mode only, in which none is recorded.
     type: dict
@@ -133,6 +133,12 @@ tenant_failed:
   returned: success
   type: bool
   sample: false
+undo:
+  description: What a rollback of this tenant would bring back now. Empty when there is nothing to bring back, or no way back any more.
+  returned: success
+  type: list
+  elements: str
+  sample: [image, database, filestore]
 takes_backup:
   description: Whether this tenant takes the backup of its cluster for its cohort.
   returned: success

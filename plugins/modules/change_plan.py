@@ -40,6 +40,11 @@ options:
       - For each tenant, the image that its web Deployment runs now, as RV(ignore:tenant_current_image) of the role C(tenant) tells.
     type: dict
     default: {}
+  parameters:
+    description:
+      - For each tenant, what its database has of the parameters that the change sets, as M(odoo_ops.change_control.toggle_check) finds it.
+    type: dict
+    default: {}
   policy:
     description:
       - Path of the policy. What it demands of the change becomes part of the plan, and so of what is approved.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: staging_check
-short_description: Ask the ledger whether an image passed in staging
+short_description: Ask the ledger whether a release passed in staging
 version_added: 0.1.0
 author: odoo_ops (@odoo-ops)
 description:
@@ -20,9 +20,21 @@ extends_documentation_fragment:
   - odoo_ops.change_control.ledger
 options:
   image:
-    description: The image with its digest.
+    description: The image with its digest. Not given for a change of toggles alone.
     type: str
-    required: true
+  toggles:
+    description: System parameters that the change sets. The same change in staging must have set each of them to the same value.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      parameter:
+        description: Key of the parameter.
+        type: str
+        required: true
+      value:
+        description: Its value. Not given means that it is absent.
+        type: str
   max_age:
     description: How long ago that change may have been closed, ISO 8601.
     type: str

@@ -19,7 +19,7 @@ BACK = [
     Place("as it fails", event="acme:failed", unrecorded="acme:rolled_back"),
     Place("in the restore", (RESTORE,), after_s=1.0, unrecorded="acme:rolled_back"),
     Place("in the restore but not its workers", (RESTORE,), after_s=1.0, unrecorded="acme:rolled_back", alone=True),
-    Place("after the restore", ("Rollback | Bring the previous image back",), after_s=0.2, unrecorded="acme:rolled_back"),
+    Place("after the restore", ("Rollback release | Bring the previous image back",), after_s=0.2, unrecorded="acme:rolled_back"),
     Place("before it is closed", event="acme:rolled_back", unrecorded="closed"),
 ]
 

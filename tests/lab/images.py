@@ -13,8 +13,8 @@ from pathlib import Path
 SOURCES = Path(__file__).with_name("releases")
 REGISTRY = "registry.lab/odoo"
 # 1 is good; 2 is good and migrates; 2.1 is 2 again under the next version; posting is slower in 3 and fails in 4; 5 ends at its
-# start; the migration of 6 leaves one row each time it runs; 7 starts and never answers. "texts" is 1 with another text for people,
-# and nothing to update.
+# start; the migration of 6 leaves one row each time it runs; 7 starts and never answers; what 8 does at posting depends on the parameter
+# acme_billing.strict. "texts" is 1 with another text for people, and nothing to update.
 OVERLAYS = {
     "1": (),
     "2": ("2",),
@@ -24,6 +24,7 @@ OVERLAYS = {
     "5": ("2", "5"),
     "6": ("2", "6"),
     "7": ("2", "7"),
+    "8": ("2", "8"),
     "texts": ("texts",),
 }
 ADDON = "acme_billing"

@@ -138,6 +138,10 @@ def attachments(m: Maker, **store: Any) -> Args:
     return {"tenant": "acme", "database": "acme", **reader(m), **store}
 
 
+def parameters(m: Maker) -> Args:
+    return {"tenant": "acme", "database": "acme", "toggles": [{"parameter": "acme_billing.strict", "value": "warn"}], **reader(m)}
+
+
 def checkpoint(m: Maker, state: str) -> Args:
     cluster = {"host": "127.0.0.1", "port": m.port, "admin_password": m.seed("admin_password")}
     stores = {"s3": m.s3("s3"), "filestore_s3": m.s3("filestore_s3")}
@@ -277,6 +281,7 @@ SCENES = [
         "s3",
     ),
     Scene("recovery_check", "cluster", lambda m: {"stanza": "shared", "max_rto": "PT1H", **reader(m)}, "postgres"),
+    Scene("toggle_check", "cluster", parameters, "postgres"),
     Scene("tenant_apply", "Kubernetes", kube, "web"),
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),

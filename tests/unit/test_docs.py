@@ -104,6 +104,11 @@ def test_the_example_is_a_valid_change_file() -> None:
     assert errors_of(example()) == []
 
 
+def test_the_example_of_a_toggle_is_a_valid_change_file() -> None:
+    (block,) = blocks(page("toggles.md"), "yaml")
+    assert errors_of(yaml.safe_load(block)["change"]) == []
+
+
 def test_every_key_of_the_change_file_is_explained() -> None:
     schema, text = json.loads(change_schema.SCHEMA.read_text()), page("change-file.md")
     for key, spec in schema["properties"].items():
@@ -130,6 +135,7 @@ def test_every_key_of_the_change_file_is_explained() -> None:
         ("domain", None),
         ("impact", None),
         ("impcat", "x"),
+        ("toggles", [{"parameter": "acme.api_token", "value": "x"}]),
     ],
 )
 def test_the_errors_read_as_the_page_says(path: str, value: Any) -> None:
@@ -295,6 +301,7 @@ SOURCES = {
         "_io/awx.py": {"JOB_ID", "AWX_HOST"},
         "../plugin_utils/_approval.py": set(),
     },
+    "toggles.md": {"_core/toggles.py": set()},
     "when-a-change-stops.md": {
         "_core/guard.py": set(),
         "_core/overrun.py": set(),
@@ -409,6 +416,9 @@ SET_BY_THE_PLAYBOOKS = {
     "tenant_update_job_name",
     "tenant_update_modules",
     "tenant_replace_failed_jobs",
+    "tenant_toggle_job_name",
+    "tenant_toggles",
+    "tenant_toggles_back",
 }
 
 

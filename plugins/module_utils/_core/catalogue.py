@@ -15,6 +15,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dura
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import canonical, sha256
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objects import ref_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.policy import profile
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import parameters
 
 STANDARD = "standard"
 
@@ -86,12 +87,12 @@ def not_standard(
     if "catalogue_entry" not in change:
         return ["it names no catalogue_entry"]
     entry = document["entries"][change["catalogue_entry"]]
-    if content is None:
+    if content is None and "release" in change:
         return ["no content is given, so nobody could hold the difference against the entry's limits"]
     return [
         *_outside_scope(change, found, entry),
         *_outside_limits(change, entry["limits"], tenants),
-        *_outside_content(content, entry["limits"]),
+        *(_outside_content(content, entry["limits"]) if content is not None else []),
     ]
 
 
@@ -122,11 +123,14 @@ def _outside_limits(change: Mapping[str, Any], limits: Mapping[str, Any], tenant
         reasons.append(f"it has an effect on {len(tenants)} tenants, at most {limits['max_tenants']} may be")
     if parse_duration(change["window"]["duration"]) > parse_duration(limits["max_duration"]):
         reasons.append(f"its window is {change['window']['duration']}, at most {limits['max_duration']} may be")
-    modules = change["release"]["modules"]
+    modules = change.get("release", {}).get("modules", [])
     if other := [name for name in modules if not any(fnmatchcase(name, pattern) for pattern in limits["modules"])]:
         reasons.append(f"it updates {', '.join(other)}, which is outside of the entry's modules")
     if len(modules) > limits["max_modules"]:
         reasons.append(f"it updates {len(modules)} modules, at most {limits['max_modules']} may be")
+    allowed = limits.get("toggles", [])
+    if strange := [name for name in parameters(change) if not any(fnmatchcase(name, pattern) for pattern in allowed)]:
+        reasons.append(f"it sets {', '.join(strange)}, which is outside of the entry's toggles")
     return reasons
 
 

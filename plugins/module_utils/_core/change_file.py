@@ -19,6 +19,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.chec
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.kinds import kind_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import errors as toggle_errors
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ def explain(violation: Violation, *, root: str = "change") -> list[str]:
         return [f"{where}.{key} is not a known key. {_suggest(key, known)}" for key in seen if key not in known]
     if violation.rule == "type":
         told = repr(seen) if violation.path or not seen else kind_of(seen)  # another file altogether, whose text is nobody's business
-        return [f"{where} is {told}. Write {TYPE_NAMES.get(wanted, wanted)}."]
+        names = [str(TYPE_NAMES.get(name, name)) for name in ([wanted] if isinstance(wanted, str) else wanted)]
+        return [f"{where} is {told}. Write {' or '.join(names)}."]
     if violation.rule == "enum":
         return [f"{where} is {seen!r}. Write one of: {', '.join(map(str, wanted))}."]
     if violation.rule == "minItems":
@@ -93,6 +95,8 @@ def judge_change(change: Mapping[str, Any], *, tenants: Sequence[str], unmatched
             f"change.streams bundles {', '.join(map(str, streams))}. "
             "Split the change, or say in change.bundle_justification why they belong together."
         )
+    if change:
+        errors += toggle_errors(change)
     window = change.get("window")
     if now and isinstance(window, Mapping) and {"start", "duration"} <= window.keys():
         errors += _window_errors(window, now)

@@ -19,6 +19,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.cont
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.objects import ref_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.policy import highest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import parameters
 
 PROSE = (".md", ".rst", ".txt", ".po", ".pot")
 NO_CODE = (*PROSE, ".yml", ".yaml", ".ics", ".conf", ".cfg", ".ini", ".toml")
@@ -42,7 +43,7 @@ class Hit:
 class Classified:
     """The class and why; the streams found, the groups that must review, and the tenants that are hit besides those of the change.
 
-    ``transactions`` are those that must prove what was touched.
+    ``transactions`` are those that must prove what was touched, by ``concurrency`` users at once.
     """
 
     change_class: str
@@ -51,6 +52,7 @@ class Classified:
     groups: tuple[str, ...]
     impact: tuple[str, ...]
     transactions: tuple[str, ...] = ()
+    concurrency: int = 1
 
     @property
     def bundled(self) -> bool:
@@ -72,9 +74,12 @@ def classify(
     wanted = tuple(
         sorted({name for rule in (*(h.rule for h in hits), *_of_modules(rules, change)) for name in rule.get("transactions", [])})
     )
+    proved = {"transactions": wanted, "concurrency": max((hit.rule.get("concurrency", 1) for hit in hits), default=1)}
+    if "toggles" in change:
+        streams.add("config")
     if content is None:
-        reasons.append(NO_CONTENT)
-        return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), (), wanted)
+        reasons += [NO_CONTENT] if "release" in change else []
+        return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), (), **proved)
     if _code(content):
         streams.add("code")
     if unread := _unread(content):
@@ -84,12 +89,12 @@ def classify(
         *impact.by_objects(changed_objects(content), tenants),
         *(name for file in content.changed for name in impact.by_setting(file.path, tenants)),
     }
-    return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), tuple(sorted(hit_tenants)), wanted)
+    return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), tuple(sorted(hit_tenants)), **proved)
 
 
 def _of_modules(rules: Sequence[Mapping[str, Any]], change: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The rules for the names of the modules that are updated: they are known without any content."""
-    modules = change["release"]["modules"]
+    """The rules for the names of the modules that are updated, or whose parameters are set: they are known without any content."""
+    modules = [*change.get("release", {}).get("modules", []), *(name.partition(".")[0] for name in parameters(change))]
     return [rule for rule in rules if any(path_matches(name, pattern) for name in modules for pattern in rule["when"].get("paths", []))]
 
 

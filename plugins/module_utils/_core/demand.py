@@ -20,7 +20,7 @@ class Decided:
     """The class with its reasons; what the difference was seen to hold. ``impact`` gives the tier of every tenant that feels the change.
 
     ``reviewers`` are the groups that rules ask for. ``content`` holds the digests of the trees, ``catalogue`` the entry that a standard
-    change was found to fit; None where there is none. ``transactions`` must prove what was touched.
+    change was found to fit; None where there is none. ``transactions`` must prove what was touched, by ``concurrency`` users at once.
     """
 
     change_class: str
@@ -31,6 +31,7 @@ class Decided:
     content: Mapping[str, str] | None
     catalogue: Mapping[str, str] | None
     transactions: Sequence[str] = ()
+    concurrency: int = 1
 
     def for_plan(self) -> dict[str, Any]:
         """As the plan keeps it."""
@@ -41,7 +42,8 @@ class Decided:
 def from_plan(plan: Mapping[str, Any]) -> Decided:
     """What a recorded plan decided."""
     kept = {key: plan[key] for key in ("streams", "reviewers", "impact", "content", "catalogue")}
-    return Decided(change_class=plan["class"], reasons=plan["class_reasons"], transactions=plan.get("transactions", ()), **kept)
+    proof = {"transactions": plan.get("transactions", ()), "concurrency": plan.get("concurrency", 1)}
+    return Decided(change_class=plan["class"], reasons=plan["class_reasons"], **proof, **kept)
 
 
 def decide(
@@ -76,6 +78,7 @@ def decide(
         content=None if content is None else {"before": content.before, "after": content.after},
         catalogue=fits,
         transactions=found.transactions,
+        concurrency=found.concurrency,
     )
 
 
@@ -86,6 +89,18 @@ def errors(change: Mapping[str, Any], decided: Decided, document: Mapping[str, A
         *classify.stream_errors(change, decided.streams),
         *policy.judge_against(change, chosen),
         *waivers.waiver_errors(change, chosen["waivable"]),
+        *load_errors(change, decided),
+    ]
+
+
+def load_errors(change: Mapping[str, Any], decided: Decided) -> list[str]:
+    """What changes how many can work at once is not proved by one user alone."""
+    given = change["verification"].get("concurrency", 1)
+    if given >= decided.concurrency:
+        return []
+    return [
+        f"change.verification.concurrency is {given}, and the difference touches workers, pools or routes. Write at least "
+        f"{decided.concurrency}, so that the canary plays as many users at once, on a day and at an hour that bear it."
     ]
 
 

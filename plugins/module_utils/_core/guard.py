@@ -8,7 +8,7 @@ A rollback is let through by fewer checks: bringing a tenant back must not wait 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +75,12 @@ def base_checks(change: Mapping[str, Any], plan: Mapping[str, Any], closed: str 
     ]
 
 
-def rollback_checks(change: Mapping[str, Any], plan: Mapping[str, Any], closed: str | None, state: TenantState) -> list[Check]:
-    """What a rollback needs; least of all that somebody else has finished the tenant meanwhile."""
+def rollback_checks(
+    change: Mapping[str, Any], plan: Mapping[str, Any], closed: str | None, state: TenantState, *, undo: Sequence[str] = ()
+) -> list[Check]:
+    """What a rollback needs; least of all that somebody else has finished the tenant meanwhile. ``undo``: the layers that can come back."""
     ended = "rolled back" if state.rolled_back else "released"
-    settled = state.next == NOTHING
+    settled = state.next == NOTHING and not undo
     hint = "There is nothing to bring back. Fix a released tenant forward, with a new change."
     return [
         *base_checks(change, plan, closed),

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.debts import DEBT_OPENED, DUE, SETTLING
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.progress import CLOSED, FAILED, ROLLED_BACK
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import ADMITTED
 
 FIRST_STEP, HELD, OPENED = "started", "held", "opened"
 KEPT_OF_DRILL = ("verdict", "rto_s", "rpo_s")
@@ -105,7 +106,7 @@ def _tenant(name: str, events: Iterable[Timed]) -> dict[str, Any]:
     at = {e.event: e.at for e in events if e.tenant == name}
     label = next((e.evidence.get("checkpoint") for e in events if e.tenant == name and e.event == "checkpointed"), None)
     return {
-        "users_away_s": between(at.get(HELD), at.get(ROLLED_BACK) or at.get(OPENED)),
+        "users_away_s": between(at.get(HELD), at.get(OPENED) if ADMITTED in at else at.get(ROLLED_BACK) or at.get(OPENED)),
         "way_back_s": between(at.get(FAILED), at.get(ROLLED_BACK)),
         "checkpoint": None if label is None else {"label": label.get("label"), "lsn": label.get("lsn")},
     }

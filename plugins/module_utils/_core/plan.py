@@ -9,9 +9,10 @@ same digest on every machine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import toggles
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.demand import Decided
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.duration import parse_duration
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import canonical, sha256
@@ -20,13 +21,18 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.sour
 
 PLAN_SCHEMA = 1
 STEPS = ("started", "held", "checkpointed", "updated", "deployed", "proved", "opened", "released")
+"""Of a release. A change with toggles has others besides."""
+EVERY_STEP = (*STEPS[:-1], toggles.ADMITTED, toggles.TOGGLED, toggles.TRIED, STEPS[-1])
 NO_RETRO = "PT0S"
 TIERS = ("multi_tenant", "dedicated", "high_compliance")
 
 
 @dataclass(frozen=True)
 class Tenant:
-    """What the plan must know of a tenant: from the inventory, and the image that runs now (``None``: none runs)."""
+    """What the plan must know of a tenant: from the inventory, and the image that runs now (``None``: none runs).
+
+    ``parameters`` are those that the change sets, as the tenant's database has them now; an absent one is ``None``.
+    """
 
     name: str
     tier: str
@@ -35,6 +41,7 @@ class Tenant:
     database: str
     stanza: str
     image: str | None
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def tenant_from_inventory(
@@ -91,7 +98,7 @@ def build_plan(
 
     ``source`` is the commit that the estate's files come from, where that was asked.
     """
-    modules = list(change["release"]["modules"])
+    modules = list(change.get("release", {}).get("modules", []))
     decided = decided or _as_requested(change, tenants)
     stanzas = sorted({t.stanza for t in tenants})
     return {
@@ -104,14 +111,19 @@ def build_plan(
         "tenants": {t.name: _tenant_plan(t, change, modules) for t in sorted(tenants, key=lambda t: t.name)},
         "gate_hosts": {stanza: min(t.name for t in tenants if t.stanza == stanza) for stanza in stanzas},
         "objectives": {stanza: _objective(policy, [t.tier for t in tenants if t.stanza == stanza]) for stanza in stanzas},
-        "steps": [step for step in STEPS if step != "updated" or modules],
+        "steps": toggles.steps([step for step in STEPS if step != "updated" or modules], change),
         "rollback": {
             "strategy": change["rollback"]["strategy"],
             "point_of_no_return": change["rollback"]["point_of_no_return"],
-            # a module update writes to the database, so the old image alone would not be the old state
-            "layers": ["image", "database", "filestore"] if modules else ["image"],
+            "layers": _layers(change, modules),
         },
     }
+
+
+def _layers(change: Mapping[str, Any], modules: Sequence[str]) -> list[str]:
+    """What a rollback brings back. A module update writes to the database, so the old image alone would not be the old state."""
+    of_release = ["image", *(["database", "filestore"] if modules else [])] if "release" in change else []
+    return [*of_release, *([toggles.LAYER] if "toggles" in change else [])]
 
 
 def _objective(policy: Mapping[str, Any], tiers: Sequence[str]) -> dict[str, str]:
@@ -133,8 +145,9 @@ def _tenant_plan(tenant: Tenant, change: Mapping[str, Any], modules: list[str]) 
         "database": tenant.database,
         "stanza": tenant.stanza,
         "from": tenant.image,
-        "to": change["release"]["image"],
+        "to": change["release"]["image"] if "release" in change else tenant.image,
         "modules": modules,
+        **({"toggles": toggles.planned(change, tenant.parameters)} if "toggles" in change else {}),
     }
 
 
@@ -151,10 +164,16 @@ def describe(plan: Mapping[str, Any]) -> list[str]:
         lines.append(f"cohort {number}{' (canary)' if number == 1 else ''}:")
         for name in names:
             tenant = plan["tenants"][name]
-            lines.append(f"  {name}: {short(tenant['from'])} -> {short(tenant['to'])}, update {', '.join(tenant['modules']) or 'nothing'}")
+            lines += _tenant_lines(name, tenant, release="release" in plan["change"])
     lines.append(f"steps per tenant: {', '.join(plan['steps'])}")
     lines.append(f"rollback brings back: {', '.join(plan['rollback']['layers'])}")
     return lines
+
+
+def _tenant_lines(name: str, tenant: Mapping[str, Any], *, release: bool) -> list[str]:
+    moves = f"{short(tenant['from'])} -> {short(tenant['to'])}, update {', '.join(tenant['modules']) or 'nothing'}"
+    head = f"  {name}: {moves if release else 'stays on ' + short(tenant['from'])}"
+    return [head, *(f"    {toggles.shown(one)}" for one in tenant.get("toggles", []))]
 
 
 def _demands(plan: Mapping[str, Any]) -> list[str]:
@@ -196,13 +215,14 @@ def takes_backup(tenant: str, plan: Mapping[str, Any]) -> bool:
 def resumable(recorded: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str]:
     """Why the recorded plan cannot go on with the change file and inventory of today; nothing when it can.
 
-    Images that run now are left out: tenants that are already changed run the target, and the guard looks at that. So is the state of
-    the policy, as long as it demands the same of this change. Of the source only the commit counts: whether it is clean and signed now is
-    for the gates to say, and a change under way must be able to go on without them.
+    Images that run now are left out: tenants that are already changed run the target, and the guard looks at that. So are the values that
+    parameters have now, which are looked at before they are set. So is the state of the policy, as long as it demands the same of this
+    change. Of the source only the commit counts: whether it is clean and signed now is for the gates to say, and a change under way must
+    be able to go on without them.
     """
 
     def comparable(plan: Mapping[str, Any]) -> dict[str, Any]:
-        tenants = {n: {**t, "from": None} for n, t in plan["tenants"].items()}
+        tenants = {n: _without_present(t, release="release" in plan["change"]) for n, t in plan["tenants"].items()}
         policy = {k: v for k, v in plan["policy"].items() if k not in ("version", "digest")}
         return {**plan, "tenants": tenants, "policy": policy, **({"source": plan["source"]["commit"]} if "source" in plan else {})}
 
@@ -210,3 +230,9 @@ def resumable(recorded: Mapping[str, Any], fresh: Mapping[str, Any]) -> list[str
     if "source" in today and today["source"] is None:  # git could not tell: the gates say so, and let no step through
         today["source"] = before.get("source")
     return [f"{key} is not what was planned" for key in sorted(before.keys() | today.keys()) if before.get(key) != today.get(key)]
+
+
+def _without_present(tenant: Mapping[str, Any], *, release: bool) -> dict[str, Any]:
+    """A tenant's part of the plan without what runs there now."""
+    kept = {**tenant, "from": None, **({} if release else {"to": None})}
+    return {**kept, **({"toggles": [{**one, "before": None} for one in tenant["toggles"]]} if "toggles" in tenant else {})}

@@ -259,7 +259,7 @@ def joined(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
 def judge_against(change: Mapping[str, Any], chosen: Mapping[str, Any]) -> list[str]:
     """What of a change its profile does not allow: no content, or a window that is too long."""
     errors = []
-    if chosen["content"] == "required" and "content" not in change["release"]:
+    if chosen["content"] == "required" and "content" not in change.get("release", {"content": {}}):  # toggles are their own content
         errors.append("change.release.content is missing, and the policy requires it. Name the folders of the release before and after.")
     longest, wanted = parse_duration(chosen["window"]["longest"]), parse_duration(change["window"]["duration"])
     if wanted > longest:

@@ -65,7 +65,7 @@ def checklist(plan: Mapping[str, Any], measured: Sequence[Mapping[str, Any]], *,
 def rollback(case: Case) -> Check:
     """What comes back must be what the change alters: a change of the database needs more than the old image."""
     layers = list(case.plan["rollback"]["layers"])
-    wanted = list(WITH_DATA) if DATABASE in case.kinds else ["image"]
+    wanted = list(WITH_DATA) if DATABASE in case.kinds else layers[:1]
     lacking = [layer for layer in wanted if layer not in layers]
     hint = "Name in release.modules the modules whose update alters the database: then their restore point is part of the way back."
     return _item(

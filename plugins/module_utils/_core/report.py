@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import governance
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import governance, toggles
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import plan as plans
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.change_file import window_end
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import FAIL, PASS, UNKNOWN
@@ -110,6 +110,7 @@ def _tenant_report(name: str, word: str, plan: Mapping[str, Any], events: Sequen
         "result": word,
         "from": plan["tenants"][name]["from"],
         "to": plan["tenants"][name]["to"],
+        "toggles": list(plan["tenants"][name].get("toggles", [])),
         "steps": {step: mine[step].at for step in plan["steps"] if step in mine},
         "checkpoint": mine["checkpointed"].evidence.get("checkpoint") if "checkpointed" in mine else None,
         "canary": mine["proved"].evidence if "proved" in mine else None,
@@ -137,4 +138,5 @@ def _tenant_line(name: str, word: str, plan: Mapping[str, Any], events: Sequence
         return f"{told} after {mine['failed'].get('step')}: {mine['failed'].get('reason')}"
     if "released" in mine:
         told += f" on {plans.short(plan['tenants'][name]['to'])}"
+        told += "".join(f", {toggles.shown(one)}" for one in plan["tenants"][name].get("toggles", []))
     return told + (f"; {mine['proved']['sentence']}" if mine.get("proved", {}).get("sentence") else "")

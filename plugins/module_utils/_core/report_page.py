@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.plan import short
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.toggles import shown
 
 COLOURS = {"succeeded": "good", "pass": "good", "released": "good", "passed": "good", "failed": "bad", "fail": "bad"}
 MOST_PASSED = 12  # passed checks that are listed; those that did not pass always are
@@ -83,13 +84,23 @@ def _change(report: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
         ("What", f"{change['class']} change, {change['domain']}, {change['environment']}; {', '.join(change['streams'])}"),
         ("Meant to", change["impact"]),
         ("Release", "; ".join(sorted(ways)) or "none"),
-        ("Modules", ", ".join(change["release"]["modules"]) or "none"),
+        ("Modules", ", ".join(change.get("release", {}).get("modules", [])) or "none"),
+        *([("Toggles", "; ".join(_toggles(report)))] if "toggles" in change else []),
         ("Planned, closed", f"{when['planned']}, {when['closed'] or 'not closed'}"),
         ("Took", took),
     ]
     if source:
         rows.append(("From commit", f"{source['commit']} of {source['branch']}, signed by {source['signer'] or 'nobody'}"))
     return section("What and when", pairs(rows))
+
+
+def _toggles(report: Mapping[str, Any]) -> list[str]:
+    """Each way of a parameter, with the tenants that went it."""
+    ways: dict[str, list[str]] = {}
+    for name, tenant in report["tenants"].items():
+        for one in tenant.get("toggles", []):
+            ways.setdefault(shown(one), []).append(name)
+    return [f"{way} ({', '.join(names)})" for way, names in sorted(ways.items())]
 
 
 def _tenants(report: Mapping[str, Any], facts: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import Check
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
@@ -14,18 +14,27 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.prog
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.report import Timed, planned
 
 ENVIRONMENTS = ("staging", "uat")
-HINT = "Take the same image through a change of environment staging first."
+HINT = "Take the same through a change of environment staging first."
+MISSING = object()
 
 
 @dataclass(frozen=True)
 class Staged:
-    """A closed change: what it brought where, when it was closed, and whether it succeeded and was proved."""
+    """A closed change: what it brought where, when it was closed, and whether it succeeded and was proved.
+
+    ``image`` is None for a change of toggles alone; ``toggles`` are the parameters with their values.
+    """
 
     change: str
     environment: str
-    image: str
+    image: str | None
     at: dt.datetime
     passed: bool
+    toggles: Mapping[str, str | None] = field(default_factory=dict)
+
+    def brought(self, image: str | None, toggles: Mapping[str, str | None]) -> bool:
+        """Whether it was this image, with at least these toggles."""
+        return (image is None or self.image == image) and all(self.toggles.get(name, MISSING) == value for name, value in toggles.items())
 
 
 def staged(change: str, events: Sequence[Timed]) -> Staged | None:
@@ -36,15 +45,19 @@ def staged(change: str, events: Sequence[Timed]) -> Staged | None:
     at = next(event.at for event in reversed(events) if event.event == "closed")
     wanted = plan["change"]
     passed = result == "succeeded" and proved(events)
-    return Staged(change, wanted["environment"], wanted["release"]["image"], parse_instant(at), passed)
+    toggles = {one["parameter"]: one["value"] for one in wanted.get("toggles", [])}
+    return Staged(change, wanted["environment"], wanted.get("release", {}).get("image"), parse_instant(at), passed, toggles)
 
 
-def staging_check(found: Sequence[Staged], *, image: str, max_age_s: int, now: dt.datetime) -> Check:
-    """The newest change that brought the image to staging decides: one that failed after one that passed is a failure."""
+def staging_check(
+    found: Sequence[Staged], *, image: str | None, max_age_s: int, now: dt.datetime, toggles: Mapping[str, str | None] | None = None
+) -> Check:
+    """The newest change that brought the same to staging decides: one that failed after one that passed is a failure."""
     wanted = f"a change that succeeded in {' or '.join(ENVIRONMENTS)}, closed at most {max_age_s} s ago"
-    there = sorted((s for s in found if s.image == image and s.environment in ENVIRONMENTS), key=lambda s: s.at)
+    there = sorted((s for s in found if s.brought(image, toggles or {}) and s.environment in ENVIRONMENTS), key=lambda s: s.at)
     if not there:
-        return Check("staged_release", False, "this image was never in staging", wanted, HINT, "NOT_STAGED")
+        what = f"{'this image' if image else 'a change'}{' with these toggles' if toggles else ''}"
+        return Check("staged_release", False, f"{what} was never in staging", wanted, HINT, "NOT_STAGED")
     newest = there[-1]
     age_s = int((now - newest.at).total_seconds())
     seen = f"{newest.change} in {newest.environment} {'succeeded' if newest.passed else 'did not succeed'}, {age_s} s ago"

@@ -61,3 +61,34 @@ def test_from_the_record(events: list[Any], wanted: bool | None) -> None:
     found = staged("STG-2026-1", events)
     assert (found.passed if found else None) is wanted
     assert found is None or (found.image, found.environment, found.at) == (IMAGE, "staging", NOW - dt.timedelta(hours=1))
+
+
+WARN, REFUSE, GONE = {"acme.strict": "warn"}, {"acme.strict": "refuse"}, {"acme.strict": None}
+
+
+@pytest.mark.parametrize(
+    ("brought", "image", "wanted", "code"),
+    [
+        pytest.param((None, WARN), None, WARN, "", id="the-same-alone"),
+        pytest.param((IMAGE, {**WARN, "acme.more": "1"}), None, WARN, "", id="beside-a-release-and-with-more"),
+        pytest.param((None, WARN), None, REFUSE, "NOT_STAGED", id="another-value"),
+        pytest.param((None, {}), None, GONE, "NOT_STAGED", id="not-named-is-not-absent"),
+        pytest.param((None, GONE), None, GONE, "", id="absent"),
+        pytest.param((IMAGE, WARN), IMAGE, WARN, "", id="with-its-release"),
+        pytest.param((IMAGE, {}), IMAGE, WARN, "NOT_STAGED", id="its-release-without"),
+        pytest.param((None, WARN), IMAGE, WARN, "NOT_STAGED", id="without-its-release"),
+        pytest.param((OTHER, WARN), IMAGE, {}, "NOT_STAGED", id="another-release"),
+    ],
+)
+def test_toggles_in_staging(brought: tuple[str | None, dict[str, Any]], image: str | None, wanted: dict[str, Any], code: str) -> None:
+    there = Staged("STG-2026-1", "staging", brought[0], NOW - dt.timedelta(hours=1), True, brought[1])
+    check = staging_check([there], image=image, toggles=wanted, max_age_s=86400, now=NOW)
+    assert (check.code, check.ok) == (code, not code)
+
+
+def test_toggles_from_the_record() -> None:
+    change = {"environment": "uat", "toggles": [{"parameter": "acme.strict", "value": None}]}
+    events = [event("planned", plan={"change": change}), event("verified", verdict="pass"), event("closed", result="succeeded")]
+    found = staged("STG-2026-1", events)
+    assert found is not None
+    assert (found.image, found.toggles, found.passed) == (None, {"acme.strict": None}, True)
