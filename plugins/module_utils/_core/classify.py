@@ -74,12 +74,12 @@ def classify(
     wanted = tuple(
         sorted({name for rule in (*(h.rule for h in hits), *_of_modules(rules, change)) for name in rule.get("transactions", [])})
     )
-    proved = {"transactions": wanted, "concurrency": max((hit.rule.get("concurrency", 1) for hit in hits), default=1)}
+    users = max((int(hit.rule.get("concurrency", 1)) for hit in hits), default=1)
     if "toggles" in change:
         streams.add("config")
     if content is None:
         reasons += [NO_CONTENT] if "release" in change else []
-        return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), (), **proved)
+        return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), (), wanted, users)
     if _code(content):
         streams.add("code")
     if unread := _unread(content):
@@ -89,7 +89,7 @@ def classify(
         *impact.by_objects(changed_objects(content), tenants),
         *(name for file in content.changed for name in impact.by_setting(file.path, tenants)),
     }
-    return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), tuple(sorted(hit_tenants)), **proved)
+    return Classified(found, tuple(reasons), tuple(sorted(streams)), tuple(sorted(groups)), tuple(sorted(hit_tenants)), wanted, users)
 
 
 def _of_modules(rules: Sequence[Mapping[str, Any]], change: Mapping[str, Any]) -> list[Mapping[str, Any]]:
