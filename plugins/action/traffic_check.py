@@ -93,7 +93,7 @@ def _queries(args: Mapping[str, Any]) -> dict[str, signals.Query]:
 def _times(args: Mapping[str, Any], now: dt.datetime) -> Times:
     try:
         until = min(parse_instant(args["until"]), now) if args["until"] else now
-        since = parse_instant(args["since"]) if args["since"] else now
+        since = parse_instant(args["since"]) if args["since"] else until
         before = parse_instant(args["before"]) if args["before"] else since
         step, most = parse_duration(args["step"]), parse_duration(args["most"])
     except ValueError as exc:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .checks import FAIL, PASS, UNKNOWN
 from .signals import Period
@@ -111,18 +111,15 @@ def pairs_of(old: Side, new: Side, query: str, *, together: bool) -> tuple[list[
 
     ``together``: both were measured at the same time; what lies before the first and after the last number of either side does not count.
     """
-    found = {}
-    for side, reference in ((new, False), (old, True)):
-        points, trouble = only_series(side.answers[query]["values"], side.period, side.name)
-        if trouble:
-            return [], Trouble(trouble.code, trouble.why, reference)
-        found[side.name] = points
+    found, lacks = {}, {}
+    for side in (new, old):
+        found[side.name], lacks[side.name] = only_series(side.answers[query]["values"], side.period, side.name)
     due = steps_of(new.period)
     if together and (busy := sorted(at for points in found.values() for at in numbers(points))):
         due = [at for at in due if busy[0] <= at <= busy[-1]]
     for side, reference in ((new, False), (old, True)):
-        if trouble := trouble_of(found[side.name], due, side.name):
-            return [], Trouble(trouble.code, trouble.why, reference)
+        if trouble := lacks[side.name] or trouble_of(found[side.name], due, side.name):
+            return [], replace(trouble, reference=reference)
     before, after = numbers(found[old.name]), numbers(found[new.name])
     common = sorted(before.keys() & after.keys())
     if len(common) < (1 - LOST) * len(due):
