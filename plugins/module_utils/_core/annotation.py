@@ -96,7 +96,7 @@ def differs(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def metrics(what: Told, *, grouped: bool) -> str:
     """In the text format of Prometheus. ``grouped``: the label change comes from the group that they are pushed to."""
     own = {} if grouped else {"change": what.change}
-    verdicts = [({"verdict": name}, int(name == what.verdict)) for name in VERDICTS]
+    verdicts = [({"verdict": name}, float(name == what.verdict)) for name in VERDICTS]
     families: list[tuple[str, str, list[tuple[dict[str, str], float]]]] = [
         ("odoo_change_info", "A change that was begun, by its class, domain and environment.", [(dict(what.labels), 1)]),
         ("odoo_change_tenant_info", "The tenants of the change.", [({"tenant": name}, 1) for name in what.tenants]),

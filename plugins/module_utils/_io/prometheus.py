@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide
 
 if TYPE_CHECKING:
     import requests
@@ -38,7 +39,9 @@ class Prometheus:
             raise PrometheusError("the address of Prometheus must be http(s)://host[:port][/path] without a user. Correct it.")
         self.url = url.rstrip("/")
         self.timeout_s = timeout_s
-        token = {"Authorization": f"Bearer {_token(token_file)}"} if token_file else {}
+        secret = _token(token_file) if token_file else ""
+        self._secrets = [text for text in (secret, *map(str, (headers or {}).values())) if text]
+        token = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._session = self._open({**(headers or {}), **token}, ca_path)
 
     def _open(self, headers: Mapping[str, str], ca_path: str | None) -> requests.Session:
@@ -103,12 +106,16 @@ class Prometheus:
         if not isinstance(document, dict) or answer.status_code != 200 or document.get("status") != "success":
             told = document.get("error", "no reason given") if isinstance(document, dict) else "no reason given"
             raise PrometheusError(
-                f"{self.url} refused the query ({answer.status_code}): {str(told)[:LONGEST]}. Correct the query or the token."
+                f"{self.url} refused the query ({answer.status_code}): {self._said(told)}. Correct the query or the token."
             )
         if warnings := document.get("warnings"):
-            raise PrometheusError(f"{self.url} may have left something out: {str(warnings)[:LONGEST]}. Mend that, and ask again.")
+            raise PrometheusError(f"{self.url} may have left something out: {self._said(warnings)}. Mend that, and ask again.")
         found = document.get("data")
         return found if isinstance(found, dict) else {}
+
+    def _said(self, words: Any) -> str:
+        """A server's words, without what it was told."""
+        return str(hide(str(words), self._secrets))[:LONGEST]
 
 
 def _token(path: str) -> str:
