@@ -21,7 +21,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signal
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 
 WEEK_S = 7 * 86400
-FEWEST_STEPS = 5
+FEWEST_STEPS = 2
 SERVER_SPEC: dict[str, Any] = {
     "url": {"type": "str", "required": True},
     "headers": {"type": "dict", "no_log": True},
@@ -109,7 +109,7 @@ def _judged(
     period = signals.period(times.since, times.until, times.step)
     if period.points < FEWEST_STEPS:
         why = f"{times.until - times.since} s have passed since the release, which are {period.points} steps of {period.step} s"
-        hint = f"Wait until there are {FEWEST_STEPS} steps at least, better 40; shorter ones need a shorter scrape interval."
+        hint = "Wait for two steps at least, for durations better 40; shorter steps need a shorter scrape interval."
         return [unknown("traffic_period", why, hint=hint, code="TOO_SHORT")], {"told": [], "figures": {}, "periods": {}}
     together = args["compare"] == signals.SIDE_BY_SIDE
     new, old = ({**args["selectors"], **args[side]} if together else args["selectors"] for side in ("canary", "baseline"))

@@ -232,7 +232,7 @@ def test_late_and_stale(site: Site) -> None:
     selectors = {"service": "odoo-acme-old@file"}
     late = site.check(compare="before_after", since=at(site.began - 30), until=at(site.ended - 10), selectors=selectors)
     assert (late["verdict"], codes(late)["latency_mean"]) == ("unknown", (None, "LATE")), late
-    too_short = site.beside("same", since=at(site.ended - 5))
+    too_short = site.beside("same", since=at(site.ended - 3))
     assert (too_short["verdict"], codes(too_short)) == ("unknown", {"period": (None, "TOO_SHORT")})
 
 

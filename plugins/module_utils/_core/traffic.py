@@ -84,7 +84,7 @@ def judge(
         else:
             each = {reference: findings[name] for reference, findings in by_reference.items()}
             found = together(each)
-            figures[name] = {reference: {"decision": one.decision, **(one.figures or {})} for reference, one in each.items()}
+            figures[name] = {reference: {"decision": one.decision, **one.figures} for reference, one in each.items() if one.figures}
         if found.decision == UNKNOWN and not query.required and found.code in TOLD:
             told.append({"query": name, "code": found.code, "why": found.said, "exporter": query.exporter})
         else:
