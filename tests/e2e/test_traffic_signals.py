@@ -65,9 +65,12 @@ def test_a_release_is_held_against_the_time_before(estate: Estate, change_id: st
     change["verification"] = {**change["verification"], "soak_s": 70}
     traffic = {"odoo_release_traffic_prometheus": {"url": estate.site.facts("prometheus")["url"]}, "odoo_release_traffic_scrape_s": 5}
     advice = {"odoo_release_traffic_strict": False}
+    told = estate.root / "own" / change_id / "textfiles"
+    told.mkdir(parents=True)
+    whom = {"change_annotations": {"textfile": str(told), "grafana": {"url": "http://127.0.0.1:9"}}}
     with users(estate, "acme"):
         time.sleep(70)
-        code, out = estate.run_change(change, "-e", json.dumps({**traffic, **advice}))
+        code, out = estate.run_change(change, "-e", json.dumps({**traffic, **advice, **whom}))
     assert code == 0, out[-6000:]
     proved = next(e["evidence"] for e in estate.events(change_id) if e["event"] == "proved")
     found = {c["id"]: c["ok"] for c in proved["traffic"]["evidence"]["checks"]}
@@ -76,3 +79,5 @@ def test_a_release_is_held_against_the_time_before(estate: Estate, change_id: st
     assert verified["periods"].keys() == {"the time since", "the time before", "the week before"}
     errors = next(c for c in verified["evidence"]["checks"] if c["id"] == "traffic_error_ratio")
     assert errors["ok"] is True, verified
+    (file,) = told.iterdir()
+    assert f'odoo_change_verdict{{change="{change_id}",verdict="pass"}} 1' in file.read_text(), "and a Grafana that is down stopped nothing"

@@ -148,6 +148,23 @@ def test_one_that_is_down_does_not_keep_the_others_from_being_told(desk: Desk, g
     assert len(done["problems"]) == 1
 
 
+def test_the_stages_tell_it(desk: Desk, grafana: Grafana) -> None:
+    """The stage close, as Ansible runs it; first with a Grafana that is down."""
+    desk.closing.succeed()
+    grafana.broken = 503
+    whom = {"change_annotations": desk.grafana(grafana)}
+    code, out = desk.closing.close("--check", **whom)
+    assert (code, grafana.writes) == (0, []), out[-3000:]
+    code, out = desk.closing.close(**whom)
+    assert code == 0, out[-3000:]
+    assert "could not be annotated, grafana: GET /api/annotations was answered with 503" in " ".join(out.split())
+    assert grafana.annotations == {}
+    grafana.broken = None
+    code, out = desk.closing.close(**whom)
+    assert code == 0, out[-3000:]
+    assert [one["text"] for one in grafana.annotations.values()] == [f"{ID}: Screens (succeeded)"]
+
+
 # -- metrics ---------------------------------------------------------------------------------------------------------------
 def test_metrics_of_a_change_in_a_real_pushgateway(desk: Desk, gateway: str) -> None:
     whom = {"pushgateway": {"url": gateway}}
