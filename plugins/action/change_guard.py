@@ -188,6 +188,8 @@ class ActionModule(ChangeAction):
             "cohort_settled": progress.cohort_settled(tenant, current, states),
             "outcome": progress.outcome(current, states),
             "closed": progress.closed(events),
+            "started_at": begun.at if (begun := find(events, "started", tenant)) else None,
+            "released_at": out.at if (out := find(events, "released", tenant)) else None,
             "soaks_until": rfc3339(until) if until else None,
             "soak_left_s": soak.left_s(until, now=now, ends=ends),
             "checkpoint": checkpoint.evidence.get("checkpoint") if (checkpoint := find(events, "checkpointed", tenant)) else None,

@@ -159,6 +159,16 @@ outcome:
   returned: success
   type: str
   sample: open
+started_at:
+  description: When it was begun to take the tenant through the change; null before.
+  returned: success
+  type: str
+  sample: "2026-12-05T19:00:00Z"
+released_at:
+  description: When the tenant's users were let in on the new release; null before.
+  returned: success
+  type: str
+  sample: "2026-12-05T19:14:00Z"
 soaks_until:
   description:
     - Until when what is released before this tenant's turn is watched, and its own cohort once it is released. Null when there is nothing.

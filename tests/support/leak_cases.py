@@ -6,6 +6,7 @@ A plugin without a scene is an error, so that a new one is not forgotten.
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import functools
 import itertools
 import json
@@ -13,6 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
+
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ledger_store import Ledger
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.object_store import DirectoryStore
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.signing import load_signer, load_trust
 
 from tests.support import awx as awx_documents
 from tests.support.leak_options import SPEAKS_OF_SECRET, Option, documented, entry_points, is_action, names, options
@@ -224,6 +229,26 @@ def ticket(m: Maker, system: str) -> Args:
     return {**m.ledger(), "change": CHANGE, "id": "OPS-17", "ticket": where}
 
 
+def traffic(m: Maker, **how: Any) -> Args:
+    return {"prometheus": {"url": m.web, "timeout_s": 1, **how}, "state": "reachable", "selectors": {"service": "odoo-acme"}}
+
+
+def token_of(m: Maker, where: str) -> str:
+    return str(m.place.secret_file("token", m.seeds.new(f"{m.about}{where}.token_file")))
+
+
+def annotated(m: Maker, whom: str) -> Args:
+    """A change that has begun, in a ledger of its own: of another one there is nothing to tell."""
+    folder = m.place.inputs / "begun"
+    if not folder.exists():
+        ledger = Ledger(DirectoryStore(folder), trust=load_trust(m.place.trusted), signer=load_signer(m.place.key))
+        plan = {"class": "normal", "change": {"domain": "application", "environment": "production"}, "tenants": {"acme": {}}}
+        for event, tenant, evidence in (("planned", None, {"plan": plan}), ("started", "acme", {})):
+            ledger.append(CHANGE, event, actor="ops-2", at=dt.datetime.now(dt.UTC), tenant=tenant, evidence=evidence)
+    where = {"url": m.web, "token_file": token_of(m, whom), "timeout_s": 1, **({"user": "robot"} if whom == "pushgateway" else {})}
+    return {"ledger": str(folder), "ledger_trusted": str(m.place.trusted), "change": CHANGE, whom: where}
+
+
 def record(m: Maker, state: str, **more: Any) -> Args:
     what = {"recorded": {"event": "rehearsed", "evidence": {"minutes": 4}}, "latest": {"series": "CHG", "event": "rehearsed"}}
     return {"state": state, **({} if state == "latest" else {"change": CHANGE}), **what.get(state, {}), **more}
@@ -252,6 +277,10 @@ SCENES = [
     Scene("change_ticket", "Jira", lambda m: ticket(m, "jira"), "web"),
     Scene("change_ticket", "ServiceNow", lambda m: ticket(m, "servicenow"), "web"),
     Scene("workload_check", "Prometheus", lambda m: workload(m, headers={"Authorization": m.seed("prometheus.headers")}), "web"),
+    Scene("traffic_check", "Prometheus", lambda m: traffic(m, headers={"Authorization": m.seed("prometheus.headers")}), "web"),
+    Scene("traffic_check", "Prometheus, a token in a file", lambda m: traffic(m, token_file=token_of(m, "prometheus")), "web"),
+    Scene("release_annotate", "Grafana", lambda m: annotated(m, "grafana"), "web"),
+    Scene("release_annotate", "Pushgateway", lambda m: annotated(m, "pushgateway"), "web"),
     Scene("sync_windows_check", "Kubernetes", sync_windows, "web"),
     Scene("access_review", "clusters", lambda m: access(m, "postgresql"), "postgres"),
     Scene("tenant_database", "cluster", database, "postgres"),

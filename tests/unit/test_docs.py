@@ -25,6 +25,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core impo
     demand,
     ledger,
     policy,
+    signals,
 )
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.content import Changed, Content
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.signing_keys import parse_trust_list
@@ -358,6 +359,12 @@ SOURCES = {
         "_io/filestore_folder.py": set(),
         "_io/attachments.py": set(),
     },
+    "signals.md": {
+        "_core/traffic.py": set(),
+        "_core/traffic_data.py": set(),
+        "../action/traffic_check.py": set(),
+        "_io/signals_read.py": set(),
+    },
     "ledger.md": {"_core/chain.py": {"EMPTY"}, "_core/ledger.py": set(), "_core/signing_keys.py": set(), "_core/bundle.py": {"PEM"}},
 }
 
@@ -367,6 +374,25 @@ def test_every_code_is_explained(name: str, source: str) -> None:
     found = codes_in(ROOT / "plugins" / "module_utils" / source) - SOURCES[name][source]
     assert found or source == "_core/pgbackrest_text.py"
     assert sorted(code for code in found if f"`{code}`" not in page(name)) == []
+
+
+def test_every_query_has_its_row() -> None:
+    entries = policy_files.read_signals()["queries"]
+    cells = [r"`(\w+)`", "(.*?)", "(.*?)", r"(\w+), (.*?)", "(.*?)", "(.*?)", "(.*?)", "(yes)? ?"]
+    rows = re.findall(r"^\| " + r" \| ".join(cells) + r"\|$", page("signals.md"), re.MULTILINE)
+    assert [row[0] for row in rows] == list(entries)
+    for name, title, exporter, kind, unit, most, slots, compare, required in rows:
+        entry, query = entries[name], signals.query_of(name, entries[name])
+        assert (title, exporter, kind, unit) == (entry["title"], entry["exporter"], entry["kind"], entry["unit"]), name
+        assert [slot.strip("` ") for slot in slots.split(",")] == query.slots(), name
+        assert (compare == "both", bool(required)) == (len(query.compare) == 2, query.required), name
+        assert all(f"{entry[key]:g}" in most for key in ("allowed", "tolerance", "limit") if key in entry), name
+
+
+def test_the_catalogue_of_the_page_is_read(tmp_path: Path) -> None:
+    _variables, own = blocks(page("signals.md"), "yaml")
+    (tmp_path / "signals.yml").write_text(own)
+    assert policy_files.read_signals(str(tmp_path / "signals.yml"))["queries"].keys() == {"replication_lag"}
 
 
 def test_every_hint_of_an_approval_has_its_row() -> None:

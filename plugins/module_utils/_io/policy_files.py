@@ -1,6 +1,6 @@
 # Copyright: (c) 2026, odoo_ops
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""Reads the policy and the service catalogue: those that ship with the collection, or an estate's own."""
+"""Reads the policy, the service catalogue and the signals: those that ship with the collection, or an estate's own."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.cata
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.change_file import explain
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.policy import judge_policy
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.signals import judge_signals
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.change_schema import META, violations
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.strict_yaml import load_strictly
 
@@ -34,6 +35,11 @@ def read_catalogue(path: str | None = None) -> dict[str, Any]:
 def read_access(path: str) -> dict[str, Any]:
     """A valid list of the rights that people and accounts should have; none ships."""
     return _read(path, "access", judge_access)
+
+
+def read_signals(path: str | None = None) -> dict[str, Any]:
+    """A valid catalogue of signals."""
+    return _read(path, "signals", judge_signals)
 
 
 def _read(path: str | None, what: str, judge: Callable[[Mapping[str, Any]], list[str]]) -> dict[str, Any]:
