@@ -12,8 +12,8 @@ version_added: 0.1.0
 author: odoo_ops (@odoo-ops)
 description:
   - Reads system parameters (C(ir.config_parameter)) from the database of a tenant, and holds each against what is expected of it.
-  - Parameters whose names speak of a secret are refused. A value that holds an address with a password, or a secret that this task was given,
-    is not told and does not pass, because what it tells goes into the plan and the ledger.
+  - Parameters whose names speak of a secret are refused. A value that holds an address with a password, or a secret that this task was
+    given, is not told and does not pass, because what it tells goes into the plan and the ledger.
   - It only reads. The parameters are set by the role C(odoo_release), through Odoo.
 requirements:
   - psycopg >= 3.2
