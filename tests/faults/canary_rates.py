@@ -22,7 +22,7 @@ from tests.bench import judge_rates, kayenta
 
 ROUNDS, STEPS = 240, judge_rates.FAMILY
 SHAPES = ("0.25", "0.15", "bimodal", "tails", "autocorrelated", "drift")
-FIRST_LOOK, PEER = 8, 8  # of the peer, and to it one in so many runs is shown
+FIRST_LOOK, PEER = 8, 20  # of the peer, and to it one in so many runs is shown
 REALISTIC = ("0.1", "0.15", "0.25", "autocorrelated", "drift")  # where 240 rounds must suffice to find +40 %
 
 
@@ -84,7 +84,7 @@ def power(runs: int) -> None:
             found = [canary(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(runs)]
             share = {d: f"{sum(f[0] == d for f in found) / runs:.0%}" for d in ("pass", "fail", "unknown")}
             median = statistics.median(f[1] for f in found)
-            theirs = beside([steps_of(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(max(5, runs // 4))])
+            theirs = beside([steps_of(shape, f"power {slower} {shape} {k}", 1 + slower / 100) for k in range(max(5, runs // 10))])
             print(f"power   +{slower:<4}% noise {shape:<6}{share}  median {median:.0f} rounds{theirs}", flush=True)
 
 
@@ -208,7 +208,7 @@ def main() -> int:
         spread(max(10, runs // 10), factor)
     for rate in (0.0, 0.01, 0.05, 0.2, 1.0):
         errors(runs, rate)
-    record(max(10, runs // 10))
+    record(max(10, runs // 20))
     wrong = cases()
     print(f"\nwrong: {wrong or 'none'}")
     return int(alarms > 0.01 or found < 0.99 or bool(wrong))

@@ -314,6 +314,12 @@ SCENES = [
     Scene("tenant_apply", "Kubernetes", kube, "web"),
     Scene("odoo_canary", "Odoo", canary, "web"),
     Scene("odoo_canary", "Odoo, smoke", lambda m: canary(m, mode="smoke", rounds=1), "web"),
+    Scene(
+        "odoo_canary",
+        "its record",
+        lambda m: canary(m, mode="record", record="s3://canaries/acme", record_s3=m.s3("record_s3")),
+        "s3",
+    ),
     Scene("pg_backup_verify", "pgBackRest", lambda m: {**backup_command(m), "command": str(m.place.tool)}),
     Scene("recovery_bundle", "nothing there", bundled),
     Scene("restore_drill", "pgBackRest", lambda m: {**backup_command(m), "command": str(m.place.tool), "scratch": str(m.place.scratch)}),

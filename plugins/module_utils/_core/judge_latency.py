@@ -152,10 +152,10 @@ def judge_latency(
 
 def tested(pairs: Sequence[tuple[float, float]], tolerance: float, levels: Levels, one_look: bool, allowance: float) -> Latency:
     """Carries out the tests on durations that can be judged."""
-    margin = math.log(tolerance)
-    ds = [math.log(c / b) - margin for b, c in pairs]
+    log, margin = math.log, math.log(tolerance)
+    ds = [log(c / b) - margin for b, c in pairs]
     some = pairs[:: 1 + len(pairs) // LONG] if one_look else pairs
-    old, new = [math.log(b) for b, _dummy in some], [math.log(c) for _dummy, c in some]
+    old, new = [log(b) for b, _dummy in some], [log(c) for _dummy, c in some]
     if one_look:
         ds = stretches_of(ds)
     learned = betting.lessons(ds, () if one_look else (old, new))
@@ -192,7 +192,8 @@ def sizes(pairs: Sequence[tuple[float, float]]) -> Latency:
     old, new = (sorted(side) for side in zip(*pairs, strict=True))
     before, after = betting.middle_of(old), betting.middle_of(new)
     ratio, low, high = p95(old, new)
-    spread = iqr(new) / iqr(old) if iqr(old) > 0 else None
+    before_iqr = iqr(old)
+    spread = iqr(new) / before_iqr if before_iqr > 0 else None
     return Latency(
         len(pairs), before, after, after / before, p95_ratio=ratio, p95_low=low, p95_high=high, spread_ratio=spread
     )  # fmt: skip

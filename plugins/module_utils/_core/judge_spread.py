@@ -21,7 +21,7 @@ from .betting import TINY, middle_of
 SETTLED = 4  # pairs before the medians are worth anything
 LOOKS = (4, 6, 8, 12, 16, 24, 32, 48, 72, 108, 162, 243, 364)  # pairs after which the medians are taken anew
 FOUND, BLOWN_UP = math.sqrt(3), 4.0  # a spread worth finding (variance times three), and one that must never pass
-CALM = 0.25  # odds of a wider spread at which a step may pass: with more, three times the variance would get through
+CALM = 0.5  # odds of a wider spread at which a step may pass: even ones would let a fifth of threefold variances through
 CAP = 0.7  # never more of the capital on one pair: durations with two humps cost whoever stakes more
 NORMAL = 0.455  # the median of a squared standard normal
 

@@ -136,7 +136,7 @@ def test_the_order_game_is_fair() -> None:
 
 def test_until_a_wider_spread_is_unlikely_nothing_passes() -> None:
     fine = betting.Capital(100, 100, 9)
-    path = (1.0, 0.5, 0.1, 0.1, 0.3, 0.5, 0.3, 0.1)
+    path = (1.0, 0.7, 0.3, 0.3, 0.6, 0.9, 0.6, 0.4)
     spread = judge_spread.Spread(path, 100.0, 0, 9)
     assert [judge_latency.passed_after(fine, spread, n, 8) for n in (9, 10, 11, 12)] == [0, 0, 0, 12]
     assert judge_latency.passed_after(fine, judge_spread.Spread(path[:4], 100.0, 0, 0), 12, 8) == 0
