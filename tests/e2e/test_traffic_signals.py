@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -44,20 +44,16 @@ def users(estate: Estate, tenant: str) -> Iterator[None]:
         thread.join()
 
 
+def reached(estate: Estate, tenant: str) -> bool:
+    assert estate.answers(tenant) == 200
+    server = {"url": estate.site.facts("prometheus")["url"]}
+    given = {"state": "reachable", "prometheus": server, "selectors": {"service": service(estate, tenant)}, "enforce": False}
+    return bool(run_module("traffic_check", given)["verdict"] == "pass")
+
+
 def test_the_required_queries_find_the_tenants(estate: Estate) -> None:
     for tenant in estate.tenants:
-        given = {
-            "state": "reachable",
-            "prometheus": {"url": estate.site.facts("prometheus")["url"]},
-            "selectors": {"service": service(estate, tenant)},
-            "enforce": False,
-        }
-
-        def reached(tenant: str = tenant, given: dict[str, Any] = given) -> bool:
-            assert estate.answers(tenant) == 200
-            return bool(run_module("traffic_check", given)["verdict"] == "pass")
-
-        assert wait_for(reached, what=f"the queries of {tenant}", timeout_s=60, every_s=2)
+        wait_for(functools.partial(reached, estate, tenant), what=f"the queries of {tenant}", timeout_s=60, every_s=2)
 
 
 def test_a_release_is_held_against_the_time_before(estate: Estate, change_id: str) -> None:

@@ -69,6 +69,33 @@ def test_a_good_answer_is_read(stand_in: Any) -> None:
     assert (first, at, math.isnan(value)) == ((0.0, 1.5), 300.0, True)
 
 
+@pytest.mark.parametrize(
+    ("kind", "result", "wanted"),
+    [
+        ("vector", [{"metric": {"a": "b"}, "value": [5, "2"]}], [({"a": "b"}, (5.0, 2.0))]),
+        ("vector", [], []),
+        ("scalar", [5, "2"], [({}, (5.0, 2.0))]),
+        ("string", [5, "x"], "gave no numbers"),
+        ("vector", [{"metric": {}, "value": [5, "x"]}], "no series of numbers"),
+        ("vector", None, "gave no numbers"),
+    ],
+)
+def test_numbers_of_one_time(stand_in: Any, kind: str, result: Any, wanted: Any) -> None:
+    stand_in.status, stand_in.body = 200, json.dumps(matrix(data={"resultType": kind, "result": result})).encode()
+    if isinstance(wanted, str):
+        with pytest.raises(PrometheusError, match=wanted):
+            Prometheus(stand_in.url).instant("up", 5)
+    else:
+        assert Prometheus(stand_in.url).instant("up", 5) == wanted
+
+
+def test_a_server_that_repeats_the_token_is_not_repeated(stand_in: Any, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("s3cret-token\n")
+    stand_in.status, stand_in.body = 403, json.dumps({"status": "error", "error": "no such token: s3cret-token"}).encode()
+    with pytest.raises(PrometheusError, match=r"no such token: \*\*\*"):
+        Prometheus(stand_in.url, token_file=str(tmp_path / "token")).instant("up", 5)
+
+
 def test_the_token_goes_to_the_server_and_not_into_messages(stand_in: Any, tmp_path: Path) -> None:
     (tmp_path / "token").write_text("s3cret\n")
     stand_in.status, stand_in.body = 401, json.dumps({"status": "error", "error": "no"}).encode()
