@@ -26,12 +26,13 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.impact import Placed
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.instants import parse_instant
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ledger import find
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import unknown_transactions
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.approver_groups import read_groups
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.change_schema import violations
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.policy_files import read_catalogue, read_policy
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.release_content import read_content
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all, unknown_names
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger import LEDGER_SPEC, open_ledger, os_user
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._source import SOURCE_SPEC, measure
@@ -90,7 +91,7 @@ class ActionModule(ChangeAction):
         # a change that is planned may have to be rolled back after its window: only the guard minds the window then
         events = [] if found else _events(args)
         if not found:
-            found += unknown_names(change["verification"]["transactions"], read_all(args["transaction_files"]))
+            found += unknown_transactions(change["verification"]["transactions"], read_all(args["transaction_files"]))
         found += change_file.judge_change(change, tenants=names, unmatched=unmatched, now=None if events else now)
         if found:
             raise _refused(change, found + demand.class_error(change, None, wanted))

@@ -461,7 +461,11 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.erro
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import Transaction, transactions_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import (
+    Transaction,
+    transactions_of,
+    unknown_transactions,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong, metrics
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Teller, Watched, carry_out, silent
@@ -607,6 +611,8 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
         said = "Check mode: no transaction was done, so nothing is known."
         return compared(gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING), NONE)
     known = transactions_of(given["definitions"] or ())
+    if wrong := unknown_transactions(given["transactions"], known):
+        raise ChangeError(f"{subject}: {wrong[0]}")
     beside = comparison(given, metrics(known[name] for name in dict.fromkeys(given["transactions"])), at)
     common: dict[str, Any] = {"at": at, "enforce": given["enforce"]}
     if beside.wrong:  # there is nothing to compare with, so nothing is done to the tenant

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import chosen
+
 LOGIN, COMPANY = "change-canary", {"id": 5, "name": "Change canary"}
 ACCOUNT = {"database": "acme", "login": LOGIN, "password": "a-pass-that-nobody-tells", "api_key": "a-key-that-nobody-tells"}
 
@@ -28,7 +30,8 @@ class Handler(BaseHTTPRequestHandler):
     draw = random.Random(1)
 
     def do_GET(self) -> None:
-        self.reply('<input name="login">')
+        version = json.dumps({"version_info": [19, 0]})
+        self.reply(version if self.path == "/json/version" else '<input name="login">')
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -42,8 +45,7 @@ class Handler(BaseHTTPRequestHandler):
             return {"result": [{"id": 7, "login": LOGIN, "company_id": [5, "Change canary"]}]}
         if path.startswith("/web/"):
             return {"result": {}}
-        known = path.endswith("/search_read") and "account.move" not in path
-        return [{"id": 1}] if known else []
+        return [{"name": "base", "state": "installed"}] if "ir.module.module" in path else []
 
     def reply(self, body: str) -> None:
         self.send_response(200)
@@ -73,4 +75,12 @@ def serving(took_s: float) -> Iterator[str]:
 def canary(old: str, new: str, **more: Any) -> dict[str, Any]:
     """The options of a canary that logs in on both."""
     sides = {"baseline": {"url": old}, "canary": {"url": new}}
-    return {"tenant": "acme", "change": "CHG-2026-0142", **ACCOUNT, **sides, "transactions": ["login"], **more}
+    return {
+        "tenant": "acme",
+        "change": "CHG-2026-0142",
+        **ACCOUNT,
+        **sides,
+        "transactions": ["login"],
+        "definitions": chosen(["login"]),
+        **more,
+    }

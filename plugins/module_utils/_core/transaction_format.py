@@ -175,6 +175,13 @@ def unexpected(answer: Any, call: Call, names: Mapping[str, Any], search: Search
     return wrong_shape(answer, call.shape) if call.shape is not None else ""
 
 
+def unknown_transactions(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """One sentence about the names that are of no transaction, or none."""
+    unknown = [name for name in names if name not in set(known)]
+    told = f"transactions: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}; an estate's own need transaction_files."
+    return [told] if unknown else []
+
+
 # -- what a schema cannot say --------------------------------------------------------------------------------------------
 def expressions(value: Any) -> Iterator[str]:
     """All expressions in a value."""

@@ -10,7 +10,11 @@ from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.change_file import explain
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import judge_transaction, transaction_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import (
+    judge_transaction,
+    transaction_of,
+    unknown_transactions,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.change_schema import META, violations
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.strict_yaml import load_strictly
 
@@ -61,13 +65,6 @@ def read(file: Path) -> dict[str, Any]:
 def chosen(names: Sequence[str], own: Iterable[str] = ()) -> list[dict[str, Any]]:
     """All transactions, when the named ones are among them."""
     known = read_all(own)
-    if found := unknown_names(names, known):
+    if found := unknown_transactions(names, known):
         raise TransactionFileError("; ".join(found))
     return list(known.values())
-
-
-def unknown_names(names: Iterable[str], known: Iterable[str]) -> list[str]:
-    """One sentence about the names that are of no transaction, or none."""
-    unknown = [name for name in names if name not in set(known)]
-    told = f"transactions: {', '.join(unknown)} is not known. Known are {', '.join(sorted(known))}; an estate's own need transaction_files."
-    return [told] if unknown else []
