@@ -449,29 +449,26 @@ ready_s:
   sample: {"baseline": 0.03, "canary": 1.2}
 """
 
-from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._canary import (
+    draw,
+    measured,
+    not_run,
+    plan_of,
+    sides_of,
+    unwritable,
+)
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._canary_baseline import NONE, RECORD_SPEC, compared, comparison
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import chart
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.canary_record import Baseline
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.checks import unknown
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge_drawn import drawable
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import hide, secrets_of
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import (
-    Transaction,
-    transactions_of,
-    unknown_transactions,
-)
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.secrets import secrets_of
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of, unknown_transactions
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transactions import limits_wrong, metrics
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import GATE_SPEC, gate_result, refuse_leaks, run_module, utc_now
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Plan, Run, Sides, Teller, Watched, carry_out, silent
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import Account, Address, OdooClient, OdooError
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import not_writable, write_whole
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary import Teller, carry_out, silent
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooError
 
 SIDE: dict[str, Any] = {
     "url": {"type": "str", "required": True},
@@ -526,95 +523,19 @@ RULES: dict[str, Any] = {"required_if": [("mode", "compare", ("baseline",)), ("m
 NOTHING: dict[str, Any] = {"figures": {}, "rounds": 0, "elapsed_s": 0.0, "swept": 0, "warmed": 0, "ready_s": {}, "not_applicable": {}}
 
 
-def client(name: str, params: dict[str, Any]) -> OdooClient:
-    """The client of one side."""
-    side = params[name]
-    headers = {str(k): str(v) for given in ("marks", "headers") for k, v in (side[given] or {}).items()}
-    account = Account(params["database"], params["login"], params["password"], params["api_key"])
-    address = Address(side["url"], side["host"] or "", headers)
-    return OdooClient(name, address, account, timeout_s=params["request_timeout_s"], ca_path=params["ca_path"], api=params["api"])
-
-
-def sides_of(params: dict[str, Any]) -> Sides:
-    return Sides(client("canary", params), client("baseline", params) if params["mode"] == "compare" else None)
-
-
-def watched(given: dict[str, Any] | None) -> Watched | None:
-    if given is None:
-        return None
-    server = Server(given["host"], given["port"], given["user"], given["password"], given["sslmode"])
-    return Watched(server, given["role"] or given["user"], given["timeout_s"], given["cron_processes"])
-
-
-def plan_of(params: dict[str, Any], known: dict[str, Transaction], recorded: Baseline) -> Plan:
-    """The options as a plan. A smoke has as many rounds as it must pass."""
-    smoke = params["mode"] == "smoke"
-    least = params["rounds"] if smoke else params["min_rounds"]
-    return Plan(
-        change=params["change"],
-        company=params["company"],
-        known=known,
-        transactions=tuple(dict.fromkeys(params["transactions"])),
-        rules=Rules(params["tolerance"], params["alpha"], least, smoke, recorded.allowances),
-        warmup=0 if smoke else params["warmup"],
-        max_rounds=max(least, 3) if smoke else params["max_rounds"],
-        budget_s=params["budget_s"],
-        pause_s=params["pause_s"],
-        concurrency=params["concurrency"],
-        database=watched(params["postgres"]),
-        ready_timeout_s=params["ready_timeout_s"],
-        recorded=recorded.samples,
-    )
-
-
-def measured(run: Run, plan: Plan) -> dict[str, Any]:
-    found = run.judgement
-    drawn = drawable(run.records, plan.rules)
-    return {
-        "figures": {step: {**figures, **drawn[step]} for step, figures in found.figures.items()},
-        "sentence": found.sentence,
-        "rounds": run.rounds,
-        "elapsed_s": run.elapsed_s,
-        "stopped": run.stopped,
-        "swept": run.swept,
-        "warmed": run.warmed,
-        "not_applicable": run.not_applicable,
-        "ready_s": run.ready_s,
-    }
-
-
-def unwritable(given: dict[str, Any]) -> str:
-    """Why the files that are asked for could not be written, or nothing: better now than after the work."""
-    why = not_writable(Path(given["chart"])) if given["chart"] else ""
-    return f"chart: {why}" if why else ""
-
-
-def draw(given: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    """Writes the picture, and returns, as a warning, why it could not: the verdict is as good without."""
-    if not given["chart"]:
-        return []
-    shown = hide({"sentence": told["sentence"], "figures": told["figures"]}, secrets_of(SPEC, given))
-    try:
-        page = chart.page(f"Canary of tenant {given['tenant']}, {given['change']}", shown["sentence"], shown["figures"])
-        write_whole(Path(given["chart"]), page.encode())
-    except OSError as exc:
-        return [f"the chart could not be written to {given['chart']}: {exc.strerror}"]
-    return []
-
-
 def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[str, Any]:
     at, subject = utc_now(), f"tenant {given['tenant']}"
     if why := limits_wrong(given) or unwritable(given):
         raise ChangeError(f"{subject}: {why}")
+    common: dict[str, Any] = {"at": at, "enforce": given["enforce"] and not check}
     if check:  # a canary without transactions has seen nothing
         checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
         said = "Check mode: no transaction was done, so nothing is known."
-        return compared(gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING), NONE)
+        return compared(gate_result(subject, checks, stopped="check_mode", sentence=said, **NOTHING, **common), NONE)
     known = transactions_of(given["definitions"] or ())
     if wrong := unknown_transactions(given["transactions"], known):
         raise ChangeError(f"{subject}: {wrong[0]}")
     beside = comparison(given, metrics(known[name] for name in dict.fromkeys(given["transactions"])), at)
-    common: dict[str, Any] = {"at": at, "enforce": given["enforce"]}
     if beside.wrong:  # there is nothing to compare with, so nothing is done to the tenant
         said = f"The canary cannot be compared with the record: {beside.wrong[0].observed}."
         found = gate_result(subject, beside.wrong, stopped="error", sentence=said, warnings=list(beside.warnings), **NOTHING, **common)
@@ -623,12 +544,10 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
         plan = plan_of(given, known, beside.baseline)
         run = carry_out(sides_of(given), plan, tell)
     except OdooError as exc:
-        code = "NOT_READY" if exc.facts.get("not_ready") else exc.facts.get("code") or "MISSING"
-        checks = [unknown("transactions", str(exc), hint="Nothing was proved; see the reason.", code=code)]
         said = f"The canary could not run: {exc}"
-        return compared(gate_result(subject, checks, stopped="error", sentence=said, **NOTHING, **common), beside.about({}))
+        return compared(gate_result(subject, [not_run(exc)], stopped="error", sentence=said, **NOTHING, **common), beside.about({}))
     seen = measured(run, plan)
-    warnings = [*beside.warnings, *draw(given, seen), *beside.keep(run.records, run.judgement.verdict)]
+    warnings = [*beside.warnings, *draw(given, seen, secrets_of(SPEC, given)), *beside.keep(run.records, run.judgement.verdict)]
     found = gate_result(subject, [*run.judgement.checks, *run.extra], warnings=warnings, **seen, **common)
     return compared(found, beside.about(run.judgement.figures))
 

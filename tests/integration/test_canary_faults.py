@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._canary import not_run
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.judge import Rules, judge
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.transaction_format import transactions_of
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io import canary, canary_rounds
@@ -20,6 +21,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo i
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.transaction_files import read_all
 
+from tests.lab import images
 from tests.lab.__main__ import part
 from tests.lab.customers import seed
 from tests.lab.parts.postgres import connect
@@ -195,18 +197,25 @@ def test_a_file_that_the_release_does_not_find(tenant: OdooTenant) -> None:
 
 
 def test_an_update_that_raised_half_way(tenant: OdooTenant) -> None:
+    """Release 6 writes a row when it updates. The table is another one here, so Odoo raises after it has marked the module."""
     cluster = tenant.site.facts("postgres")["clusters"]["shared"]
+    update = ["--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http"]
     with connect(cluster, DATABASE) as db:
-        db.execute("UPDATE ir_module_module SET state = 'to upgrade' WHERE name = 'hr_timesheet'")
+        db.execute("CREATE TABLE acme_update_log (another int)")
+        db.execute(f"ALTER TABLE acme_update_log OWNER TO {DATABASE}")
     try:
-        with pytest.raises(
-            OdooError, match=r"hr_timesheet \(to upgrade\) are in the midst of an update that did not end: finish it"
-        ) as caught:
+        with pytest.raises(Exception, match="came_from"):
+            tenant.odoo("6", *update)
+        halfway = rf"{images.ADDON} \(to upgrade\) are in the midst of an update that did not end: finish it"
+        with pytest.raises(OdooError, match=halfway) as caught:
             run(tenant, "old", "login", smoke=True)
-        assert caught.value.facts["code"] == "UPDATE_UNFINISHED"
+        assert not_run(caught.value).ok is False
+        assert not_run(caught.value).code == "UPDATE_UNFINISHED"
     finally:
         with connect(cluster, DATABASE) as db:
-            db.execute("UPDATE ir_module_module SET state = 'installed' WHERE name = 'hr_timesheet'")
+            db.execute("DROP TABLE acme_update_log")
+        tenant.odoo("2", *update)
+    assert run(tenant, "old", "login", smoke=True).judgement.verdict == "pass"
 
 
 def test_scheduled_actions_that_two_releases_run(tenant: OdooTenant) -> None:

@@ -16,7 +16,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.canary
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.odoo import OdooClient, OdooError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.postgres import Server
 
-__all__ = ["Measured", "Plan", "Run", "Sides", "Teller", "Watched", "carry_out", "silent"]
+__all__ = ["Measured", "Plan", "Run", "Sides", "Teller", "Watched", "carry_out", "lacking", "silent"]
 
 
 @dataclass(frozen=True)
@@ -91,12 +91,12 @@ def _applicable(client: OdooClient, plan: Plan) -> tuple[list[Transaction], list
             "database, then run again",
             code="UPDATE_UNFINISHED",
         )
-    able, lacking = core.applicable(list(plan.known.values()), states)
+    able, absent = core.applicable(list(plan.known.values()), states)
     chosen = [one for one in able if one.name in plan.transactions]
-    missing = {name: lacks for name, lacks in lacking.items() if name in plan.transactions}
+    missing = {name: lacks for name, lacks in absent.items() if name in plan.transactions}
     if not chosen:
         raise work.TransactionError(
-            f"none of the transactions {', '.join(plan.transactions)} can be done here: {told(missing)}. Choose transactions of modules "
+            f"none of the transactions {', '.join(plan.transactions)} can be done here: {lacking(missing)}. Choose transactions of modules "
             "that this tenant has",
             code="NOT_APPLICABLE",
         )
@@ -112,7 +112,7 @@ def watched(at: Watched | None, ground: work.Ground) -> list[Check]:
     return found if at.cron_processes is None else [*found, canary_database.runners(at.server, at.role, at.cron_processes)]
 
 
-def told(missing: Mapping[str, Sequence[str]]) -> str:
+def lacking(missing: Mapping[str, Sequence[str]]) -> str:
     return "; ".join(f"{name} needs the module {' and '.join(lacks)}" for name, lacks in missing.items())
 
 
