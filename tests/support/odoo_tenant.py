@@ -163,8 +163,13 @@ class OdooTenant:
             return seen
 
     def leftovers(self, company: int) -> int:
-        query = """SELECT count(*) FROM account_move WHERE company_id = %s
-            AND (state = 'draft' OR (state = 'posted' AND payment_state NOT IN ('reversed', 'paid')))"""
+        """Rows that nobody took back: drafts, open invoices, entries without a reversal, payments, lines of timesheets and statements."""
+        query = """SELECT count(*) FROM account_move m WHERE company_id = %(company)s AND (
+            state = 'draft'
+            OR (state = 'posted' AND move_type <> 'entry' AND payment_state NOT IN ('reversed', 'paid'))
+            OR (state = 'posted' AND move_type = 'entry' AND reversed_entry_id IS NULL
+                AND NOT EXISTS (SELECT FROM account_move r WHERE r.reversed_entry_id = m.id)))"""
+        tables = ("account_analytic_line", "account_bank_statement_line", "account_payment")
         with connect(self.site.facts("postgres")["clusters"]["shared"], self.database) as db:
-            moves = db.execute(query, [company]).fetchone()[0]
-            return int(moves + db.execute("SELECT count(*) FROM account_analytic_line WHERE company_id = %s", [company]).fetchone()[0])
+            moves = int(db.execute(query, {"company": company}).fetchone()[0])
+            return moves + sum(int(db.execute(f"SELECT count(*) FROM {t} WHERE company_id = %s", [company]).fetchone()[0]) for t in tables)
