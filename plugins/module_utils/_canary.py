@@ -59,6 +59,7 @@ def plan_of(params: Mapping[str, Any], known: Mapping[str, Transaction], recorde
         pause_s=params["pause_s"],
         concurrency=params["concurrency"],
         database=watched(params["postgres"]),
+        modules=tuple(params["modules"]),
         ready_timeout_s=params["ready_timeout_s"],
         recorded=recorded.samples,
     )

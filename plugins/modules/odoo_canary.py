@@ -111,6 +111,13 @@ options:
     description: What the transactions are. The action of this name reads them out of their files; there is no need to give it.
     type: list
     elements: dict
+  modules:
+    description:
+      - Odoo modules that the release has updated. The database must have each in the version of the canary's files, else the update did not
+        end (C(UPDATE_UNFINISHED)), and nothing is done.
+    type: list
+    elements: str
+    default: []
   api:
     description:
       - How models are called. V(auto) is JSON-2 where Odoo has it (19 and later), else XML-RPC.
@@ -502,6 +509,7 @@ SPEC: dict[str, Any] = {
     "transactions": {"type": "list", "elements": "str", "default": ["login", "invoice", "timesheet"]},
     "transaction_files": {"type": "list", "elements": "path", "default": []},
     "definitions": {"type": "list", "elements": "dict"},
+    "modules": {"type": "list", "elements": "str", "default": []},
     "api": {"type": "str", "choices": ["auto", "json2", "xmlrpc"], "default": "auto"},
     "tolerance": {"type": "float", "default": 1.2},
     "alpha": {"type": "float", "default": 0.01},

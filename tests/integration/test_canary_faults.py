@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -196,25 +197,49 @@ def test_a_file_that_the_release_does_not_find(tenant: OdooTenant) -> None:
     assert found.judgement.verdict == "fail"
 
 
+def update(tenant: OdooTenant, release: str) -> None:
+    tenant.odoo(release, "--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http")
+
+
 def test_an_update_that_raised_half_way(tenant: OdooTenant) -> None:
-    """Release 6 writes a row when it updates. The table is another one here, so Odoo raises after it has marked the module."""
+    """Release 6 writes a row when it updates. The table is another one here, so the update raises."""
     cluster = tenant.site.facts("postgres")["clusters"]["shared"]
-    update = ["--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http"]
     with connect(cluster, DATABASE) as db:
         db.execute("CREATE TABLE acme_update_log (another int)")
         db.execute(f"ALTER TABLE acme_update_log OWNER TO {DATABASE}")
     try:
         with pytest.raises(Exception, match="came_from"):
-            tenant.odoo("6", *update)
-        halfway = rf"{images.ADDON} \(to upgrade\) are in the midst of an update that did not end: finish it"
-        with pytest.raises(OdooError, match=halfway) as caught:
-            run(tenant, "old", "login", smoke=True)
-        assert not_run(caught.value).ok is False
-        assert not_run(caught.value).code == "UPDATE_UNFINISHED"
+            update(tenant, "6")
+        tenant.serve("bad", "6")
+        with pytest.raises(OdooError, match=r"acme_billing is 19\.0\.2\.0\.0 in the database and 19\.0\.6\.0\.0 in the release") as caught:
+            run(tenant, "bad", "login", smoke=True, modules=(images.ADDON,))
     finally:
+        tenant.stop("bad")
         with connect(cluster, DATABASE) as db:
             db.execute("DROP TABLE acme_update_log")
-        tenant.odoo("2", *update)
+    found = not_run(caught.value)
+    assert (found.id, found.ok, found.code) == ("modules", False, "UPDATE_UNFINISHED")
+    assert run(tenant, "old", "login", smoke=True, modules=(images.ADDON,)).judgement.verdict == "pass"
+
+
+def test_an_update_that_was_killed(tenant: OdooTenant) -> None:
+    """Each module is committed by itself, so that the others stay marked."""
+    cluster = tenant.site.facts("postgres")["clusters"]["shared"]
+    command = [tenant.image("2") / "bin" / "odoo", "--database", DATABASE, "--update", "account", "--stop-after-init", "--no-http"]
+    tenant.site.spawn("canary-update", command, env=tenant.env("tool", "2"))
+
+    def marked() -> bool:
+        with connect(cluster, DATABASE) as db:
+            return bool(db.execute("SELECT count(*) FROM ir_module_module WHERE state = 'to upgrade'").fetchone()[0])
+
+    wait_for(marked, what="a module that is marked", timeout_s=120)
+    tenant.site.stop("canary-update", sig=signal.SIGKILL)
+    try:
+        with pytest.raises(OdooError, match=r"\(to upgrade\).* are in the midst of an update that did not end: finish it") as caught:
+            run(tenant, "old", "login", smoke=True)
+        assert not_run(caught.value).code == "UPDATE_UNFINISHED"
+    finally:
+        update(tenant, "2")
     assert run(tenant, "old", "login", smoke=True).judgement.verdict == "pass"
 
 

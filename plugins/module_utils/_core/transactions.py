@@ -78,6 +78,20 @@ def unfinished(states: Mapping[str, str]) -> list[str]:
     return sorted(f"{name} ({state})" for name, state in states.items() if state != "installed")
 
 
+def behind(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> list[str]:
+    """Which of these modules the database does not have in the version of the release that answers.
+
+    Odoo's names mislead: ``latest_version`` is the database's, ``installed_version`` that of the files.
+    """
+    found = {str(row["name"]): (row.get("latest_version") or "nothing", row.get("installed_version") or "nothing") for row in rows}
+    seen = {name: found.get(name, ("nothing", "nothing")) for name in names}
+    return [
+        f"{name} is {have} in the database and {wanted} in the release"
+        for name, (have, wanted) in seen.items()
+        if have != wanted or name not in found
+    ]
+
+
 def warmed(seconds: Mapping[str, Sequence[float]], warmup: int) -> bool:
     """Whether the rounds so far (seconds of each side) were enough to warm up: as many as asked for, and the last was no slow one.
 

@@ -37,6 +37,8 @@ class Plan(Measured):
     known: Mapping[str, Transaction] = field(default_factory=dict)
     """All of them, so that what a killed run left of others is taken back, too."""
     transactions: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    """Those that the release has updated."""
     ready_timeout_s: float = 60.0
     database: Watched | None = None
 
@@ -66,6 +68,11 @@ def carry_out(sides: Sides, plan: Plan, tell: Teller = silent) -> Run:
     ready = {client.name: client.wait_ready(budget_s=plan.ready_timeout_s) for client in sides.both()}
     ground = work.settle(sides.trusted, plan.company, core.tag(plan.change))
     able, chosen, missing = _applicable(sides.trusted, plan)
+    if plan.modules and (behind := core.behind(work.versions(sides.canary, plan.modules), plan.modules)):
+        raise work.TransactionError(
+            f"{'; '.join(behind)}: the update did not end, or was left out. Read its log, and update or restore before anything else",
+            code="UPDATE_UNFINISHED",
+        )
     ground = work.with_records(sides.trusted, ground, chosen)
     trusted = work.Worker(sides.trusted, ground)
     swept = trusted.sweep(able)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
@@ -236,6 +236,12 @@ def located(client: OdooClient, ground: Ground, model: str, domain: list[Any]) -
         f"{model} with {domain} in company {ground.named!r}: found none, wanted one: run the tenant role (playbook tenant_provision), "
         "which makes the canary company and its records"
     )
+
+
+def versions(client: OdooClient, names: Sequence[str]) -> list[dict[str, Any]]:
+    """These modules with their versions in the database and in the files of the release that answers."""
+    fields = ["name", "latest_version", "installed_version"]
+    return list(client.call("ir.module.module", "search_read", domain=[["name", "in", list(names)]], fields=fields))
 
 
 def modules(client: OdooClient) -> dict[str, str]:

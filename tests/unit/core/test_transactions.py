@@ -44,6 +44,22 @@ def test_an_update_that_did_not_end_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        pytest.param({"latest_version": "19.0.2", "installed_version": "19.0.2"}, "", id="updated"),
+        pytest.param(
+            {"latest_version": "19.0.1", "installed_version": "19.0.2"}, "acme is 19.0.1 in the database and 19.0.2", id="not-ended"
+        ),
+        pytest.param({"latest_version": False, "installed_version": "19.0.2"}, "acme is nothing in the database", id="never-installed"),
+        pytest.param({"name": "another"}, "acme is nothing in the database and nothing in the release", id="not-there"),
+    ],
+)
+def test_a_module_that_the_database_has_in_another_version(row: dict[str, Any], words: str) -> None:
+    found = t.behind([{"name": "acme", **row}], ["acme"])
+    assert (found[0].startswith(words) if words else True) and len(found) == bool(words)
+
+
+@pytest.mark.parametrize(
     ("baseline", "canary", "warmup", "enough"),
     [
         pytest.param([], [], 0, True, id="none-asked-for"),
