@@ -22,7 +22,8 @@ class Table:
 
 
 def touched_sql(table: Table) -> str:
-    """Counts rows that the canary's user wrote since it began, and that are not its own. The name was quoted by the database.
+    """Counts rows that the canary's user wrote since five minutes before it began, and that are not its own: this clock and the database's
+    may differ, and such a row is as wrong when an earlier canary wrote it. The name was quoted by the database.
 
     A row of another company counts whoever made it, one without a company when somebody else made it.
     """
@@ -31,7 +32,8 @@ def touched_sql(table: Table) -> str:
         foreign = f"((company_id IS NOT NULL AND company_id <> %(company)s) OR (company_id IS NULL AND {foreign}))"
     own = OWN.get(table.name)
     besides = f" AND id <> %({own})s" if own else ""
-    return f"SELECT count(*) FROM {table.name} WHERE write_date >= %(since)s AND write_uid = %(user)s AND {foreign}{besides}"  # noqa: S608
+    since = "write_date >= %(since)s::timestamp - interval '5 minutes'"
+    return f"SELECT count(*) FROM {table.name} WHERE {since} AND write_uid = %(user)s AND {foreign}{besides}"  # noqa: S608 - see above
 
 
 def judge_outside(touched: Mapping[str, int], unseen: Sequence[str], looked: int) -> Check:

@@ -19,7 +19,6 @@ TYPES: tuple[tuple[str, Any], ...] = (
     ("array", (list, tuple)),
     ("object", Mapping),
 )
-WORDS = {"type", "properties", "required", "items"}
 
 
 def type_of(value: Any) -> str:

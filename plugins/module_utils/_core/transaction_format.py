@@ -71,7 +71,7 @@ class Leftover:
 
 @dataclass(frozen=True)
 class Record:
-    """A row that the steps work on and never write. With ``read`` the names are the row's fields, else its id."""
+    """A row that the steps work on and never write, known by its id. ``company``: it must be the canary company's own."""
 
     model: str
     domain: Sequence[Any]

@@ -37,7 +37,7 @@ SELECT DISTINCT coalesce(host(client_addr), 'socket') || ' ' || application_name
 
 
 def outside(server: Server, database: str, who: Mapping[str, Any], *, budget_s: float) -> Check:
-    """``who``: user and company of the canary, and since when, as the database has it. One table at a time, each within what is left."""
+    """``who``: user and company of the canary, and since when by this clock. One table at a time, each within what is left."""
     began, touched, unseen = time.monotonic(), {}, []
     try:
         with connect(server, database, read_only=True) as db:
