@@ -1,4 +1,4 @@
-"""The canary on real Odoo, counted: ./dev python -m tests.faults.canary_on_odoo [--runs 50] [--kills 20] [--lab NAME]
+"""The canary on real Odoo, counted: ./dev python -m tests.faults.canary_on_odoo [--slow 50] [--same 50] [--kills 20] [--lab NAME]
 
 Release 3 (40 % slower at posting) against release 2, release 2 against itself, release 4 (raises at posting), and canaries that are killed
 in mid transaction. It ends with an error when fewer than 49 of 50 are judged right, when a row outside the canary company changed, or when
@@ -98,7 +98,8 @@ def inside(tenant: OdooTenant) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=50)
+    parser.add_argument("--slow", type=int, default=50, help="runs of release 3 against release 2")
+    parser.add_argument("--same", type=int, default=50, help="runs of release 2 against itself")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--lab", default=os.environ.get("LAB_NAME"))
     given = parser.parse_args()
@@ -107,21 +108,21 @@ def main() -> int:
         part(name).up(site)
     tenant = OdooTenant.made(site, DATABASE)
     try:
-        return measured(tenant, given.runs, given.kills)
+        return measured(tenant, given.slow, given.same, given.kills)
     finally:
         tenant.gone()
         if not given.lab:
             site.destroy()
 
 
-def measured(tenant: OdooTenant, runs: int, kills: int) -> int:
+def measured(tenant: OdooTenant, slow: int, same: int, kills: int) -> int:
     for side, release in (("old", "2"), ("same", "2"), ("bad", "3")):
         tenant.serve(side, release)
         wait_for(lambda side=side: tenant.client(side).ready() == "", what=f"release {release}", timeout_s=120)
     seed(tenant.url("old"), "canary.lab.example", DATABASE, "admin", ADMIN, n=3)
     own = int(tenant.setup()["ids"]["company"])
     before = tenant.others(own)
-    shares = [counted(tenant, "release 3", "bad", runs, "fail"), counted(tenant, "A/A", "same", runs, "pass")]
+    shares = [counted(tenant, "release 3", "bad", slow, "fail"), counted(tenant, "A/A", "same", same, "pass")]
     killed(tenant, kills)
     shares.append(counted(tenant, "after kills", "same", 1, "pass"))
     tenant.stop("bad")
@@ -132,7 +133,7 @@ def measured(tenant: OdooTenant, runs: int, kills: int) -> int:
     changed = {table for table in after if after[table] != before[table]} - UNOWNED
     left = inside(tenant)
     told = f"tables changed outside the canary company: {sorted(changed) or 'none'}; rows left inside: {left}"
-    print(f"{2 * runs + 4} canaries, {kills} killed: {told}")
+    print(f"{slow + same + 4} canaries, {kills} killed: {told}")
     return int(min(shares[0], shares[1]) < RIGHT or shares[3] < 1 or bool(changed) or left > 0)
 
 
