@@ -137,13 +137,13 @@ def compared(tenant: OdooTenant, between: Between, *transactions: str, **more: A
 def test_a_registry_that_is_loading_is_waited_for_and_is_no_slowness(tenant: OdooTenant, between: Between) -> None:
     tenant.stop("same")
     tenant.serve("same", "2")  # nobody has waited for it: its port may not even be open
-    found = run(tenant, "same", "timesheet", max_rounds=120, budget_s=240.0)
+    found = run(tenant, "same", "timesheet", max_rounds=480, budget_s=420.0)
     tenant.stop("same")
     assert found.judgement.verdict == "pass", found.judgement.sentence
     assert found.ready_s["same"] > 0.2
     # a second worker process loads its registry in the second round: that one is thrown away, too
     between.slow = (4, 5, 6)
-    found = compared(tenant, between, "timesheet", max_rounds=120, budget_s=240.0)
+    found = compared(tenant, between, "timesheet", max_rounds=480, budget_s=420.0)
     assert found.warmed == 3
     assert found.judgement.verdict == "pass", found.judgement.sentence
 
