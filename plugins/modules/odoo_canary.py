@@ -256,11 +256,12 @@ requirements:
   - jmespath
   - psycopg >= 3.2, with O(postgres)
 notes:
-  - In check mode nothing is asked of Odoo and nothing written. The verdict is C(unknown), and the task does not fail.
+  - In check mode nothing is asked of Odoo and nothing written. The verdict is C(unknown), and the task does not fail, unless V(record)
+    has too little to compare with, which a run would stop at, too.
 attributes:
   check_mode:
     support: full
-    description: Writes nothing; the verdict is then C(unknown) and the task does not fail.
+    description: Writes nothing; the verdict is then C(unknown).
   diff_mode:
     support: none
     description: Nothing is changed for good.
@@ -535,11 +536,7 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
     at, subject = utc_now(), f"tenant {given['tenant']}"
     if why := limits_wrong(given) or unwritable(given):
         raise ChangeError(f"{subject}: {why}")
-    common: dict[str, Any] = {"at": at, "enforce": given["enforce"] and not check}
-    if check:  # a canary without transactions has seen nothing
-        checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
-        said = "Check mode: no transaction was done, so nothing is known."
-        return compared(gate_result(subject, checks, stopped="check_mode", sentence=said, **NOTHING, **common), NONE)
+    common: dict[str, Any] = {"at": at, "enforce": given["enforce"]}
     known = transactions_of(given["definitions"] or ())
     if wrong := unknown_transactions(given["transactions"], known):
         raise ChangeError(f"{subject}: {wrong[0]}")
@@ -548,6 +545,10 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
         said = f"The canary cannot be compared with the record: {beside.wrong[0].observed}."
         found = gate_result(subject, beside.wrong, stopped="error", sentence=said, warnings=list(beside.warnings), **NOTHING, **common)
         return compared(found, beside.about({}))
+    if check:  # a canary without transactions has seen nothing
+        checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
+        said = "Check mode: no transaction was done, so nothing is known."
+        return compared(gate_result(subject, checks, stopped="check_mode", sentence=said, **{**NOTHING, **common, "enforce": False}), NONE)
     try:
         plan = plan_of(given, known, beside.baseline)
         run = carry_out(sides_of(given), plan, tell)

@@ -14,7 +14,7 @@ from tests.support.ansible import run_module
 from tests.support.fake_odoo import canary, serving
 
 GONE = "http://127.0.0.1:9"
-FAST, SLOW = 0.02, 0.05
+FAST, SLOW = 0.02, 0.08
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def measured_before(folder: Path, url: str, runs: int = 4) -> None:
 
 
 def against_record(folder: Path, url: str, **more: Any) -> dict[str, Any]:
-    options = canary(GONE, url, mode="record", record=str(folder), tolerance=1.5, **more)
+    options = canary(GONE, url, mode="record", record=str(folder), tolerance=2, **more)
     del options["baseline"]
     return run_module("odoo_canary", options)
 
@@ -112,9 +112,17 @@ def test_a_smoke_has_no_baseline_and_keeps_nothing(fast: str, tmp_path: Path) ->
 
 
 def test_check_mode_reads_and_writes_nothing(tmp_path: Path) -> None:
-    found = run_module("odoo_canary", canary(GONE, GONE, record=str(tmp_path / "nowhere")), check=True)
+    found = run_module("odoo_canary", canary(GONE, GONE, record=str(tmp_path)), check=True)
     assert (found["verdict"], found["failed"], found["baseline"]["kind"]) == ("unknown", False, "none")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_check_mode_says_that_a_record_is_not_enough(fast: str, tmp_path: Path) -> None:
+    found = run_module("odoo_canary", {**canary(GONE, GONE, mode="record", record=str(tmp_path))}, check=True)
+    assert (found["verdict"], found["failed"], found["stopped"]) == ("unknown", True, "error")
+    measured_before(tmp_path, fast)
+    found = run_module("odoo_canary", canary(GONE, GONE, mode="record", record=str(tmp_path), tolerance=1.5), check=True)
+    assert (found["verdict"], found["failed"], found["stopped"]) == ("unknown", False, "check_mode")
 
 
 def test_bad_places_are_refused_before_anything_is_done(tmp_path: Path) -> None:

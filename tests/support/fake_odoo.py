@@ -41,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
         if path.endswith("/authenticate"):
             return {"result": {"uid": 7, "user_companies": {"allowed_companies": {"5": COMPANY}}}}
         if path.endswith("/res.users/read"):
-            time.sleep(self.took_s * math.exp(self.draw.gauss(0, 0.05)))
+            time.sleep(self.took_s * math.exp(self.draw.gauss(0, 0.15)))
             return {"result": [{"id": 7, "login": LOGIN, "company_id": [5, "Change canary"]}]}
         if path.startswith("/web/"):
             return {"result": {}}

@@ -20,7 +20,8 @@ from .betting import TINY, middle_of
 
 SETTLED = 4  # pairs before the medians are worth anything
 LOOKS = (4, 6, 8, 12, 16, 24, 32, 48, 72, 108, 162, 243, 364)  # pairs after which the medians are taken anew
-FOUND, BLOWN_UP = math.sqrt(3), 4.0  # a spread worth finding (variance times three), and one that must never pass
+WIDEST, BLOWN_UP = 2.0, 4.0  # the most that is tolerated, whatever the tolerance for speed, and what must never pass
+FOUND = math.sqrt(3) / 1.2  # a spread worth finding, times what is tolerated: a variance times three at the default tolerance
 CALM = 0.5  # odds of a wider spread at which a step may pass: even ones would let a fifth of threefold variances through
 CAP = 0.7  # never more of the capital on one pair: durations with two humps cost whoever stakes more
 NORMAL = 0.455  # the median of a squared standard normal
@@ -82,10 +83,11 @@ def slope_of(ratio: float, variance: float) -> float:
 
 
 def judge_spread(old: Sequence[float], new: Sequence[float], *, tolerated: float, alpha_fail: float, alpha_pass: float) -> Spread:
-    """Logarithms of the durations of both sides, in pairs."""
+    """Logarithms of the durations of both sides, in pairs. ``tolerated``: so many times as wide is no worse, at most :data:`WIDEST`."""
+    tolerated = min(tolerated, WIDEST)
     seen = distances(old, new)
     wider = [(b, c / tolerated**2) for b, c in seen]
-    wide = bet_on_order(wider, slope=slope_of(FOUND / tolerated, 1.0), target=1 / alpha_fail)
+    wide = bet_on_order(wider, slope=slope_of(FOUND, 1.0), target=1 / alpha_fail)
     narrower = [(c / BLOWN_UP**2, b) for b, c in seen]
     fine = bet_on_order(narrower, slope=slope_of(BLOWN_UP, 1 / BLOWN_UP**2), target=1 / alpha_pass)
     return Spread(tuple(wide), max(fine, default=1.0), reached(wide, 1 / alpha_fail), reached(fine, 1 / alpha_pass))

@@ -23,6 +23,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.verb
 CLASSES = ("standard", "normal", "emergency", "data_impacting")
 DOMAINS = ("application", "infrastructure", "data", "security")
 ENVIRONMENTS = ("development", "staging", "uat", "production")
+STRATEGIES = ("smoke", "record", "canary")  # the weakest first
 FINISH_COHORT, STOP_BEFORE_NEXT_COHORT, ROLL_BACK = OVERRUNS = ("finish_cohort", "stop_before_next_cohort", "roll_back")
 ALWAYS_IN_PRODUCTION = ("calendars", "backup", "wal")
 FRESHNESS = tuple(f"freshness.{what}" for what in ("gates", "backup", "wal", "read", "drill", "filestore", "staging"))
@@ -166,7 +167,7 @@ def _weaker_values(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str
     pairs: list[tuple[str, Any, Any, bool]] = [
         ("approvals.count", mine["count"], theirs["count"], mine["count"] < theirs["count"]),
         ("content", one["content"], other["content"], one["content"] == "optional" and other["content"] == "required"),
-        ("strategy", one["strategy"], other["strategy"], one["strategy"] == "smoke" and other["strategy"] == "canary"),
+        ("strategy", one["strategy"], other["strategy"], STRATEGIES.index(one["strategy"]) < STRATEGIES.index(other["strategy"])),
         ("soak", one["soak"], other["soak"], parse_duration(one["soak"]) < parse_duration(other["soak"])),
         ("approvals.retro", mine["retro"], theirs["retro"], _later(mine["retro"], theirs["retro"])),
         (

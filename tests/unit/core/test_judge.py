@@ -52,6 +52,13 @@ def test_latency(given: list[tuple[float, float]], decision: str, code: str) -> 
     assert bool(found.reason) == (decision != "pass")
 
 
+@pytest.mark.parametrize("tolerance", [1.1, 1.5, 1.8, 2.0, 4.0, 10.0])
+def test_any_tolerance_lets_the_same_pass_and_nothing_that_is_blown_up(tolerance: float) -> None:
+    assert jl.judge_latency(pairs(1.0, 120), tolerance=tolerance).decision == "pass"
+    erratic = [(b, 0.1 * (c / 0.1) ** 6) for b, c in pairs(1.0, 120)]
+    assert jl.judge_latency(erratic, tolerance=tolerance).decision == "fail"
+
+
 def mixed(share: float, factor: float, n: int, seed: int = 5) -> list[tuple[float, float]]:
     """A share of the canary's samples takes ``factor`` times as long."""
     draw = random.Random(seed)
