@@ -22,7 +22,7 @@ KEY_SCOPE = "rpc"
 LOCK = 7301_1905  # two jobs at once wait for each other
 MODULES = ("account", "hr_timesheet")
 GROUPS = ("base.group_user", "account.group_account_user", "hr_timesheet.group_hr_timesheet_user")
-GROUPS_OF_MODULES = {"sale": "sales_team.group_sale_salesman"}  # only where the module is installed
+GROUPS_OF_MODULES = {"sale": "sales_team.group_sale_manager"}  # only where the module is installed; nobody less may delete an order
 READS = ("ir.module.module", "ir.cron")  # which modules are installed, and whether scheduled actions run
 DOCUMENT = "This file belongs to the change canary. Each release must be able to read it.\n"
 
@@ -52,6 +52,10 @@ def check_modules(env):
         raise SystemExit(f"canary_company.py: modules {', '.join(missing)} are not installed: install them first")
 
 
+def has(env, module):
+    return env.ref(f"base.module_{module}").state == "installed"
+
+
 def ensure_company(env, name):
     company = ensure(env["res.company"], [("name", "=", name)], {"name": name, "currency_id": env.ref("base.USD").id})
     if company.parent_id or company == env.ref("base.main_company", raise_if_not_found=False):
@@ -63,9 +67,7 @@ def ensure_company(env, name):
 
 
 def ensure_user(env, company, login):
-    groups = [env.ref(group) for group in GROUPS] + [
-        env.ref(group) for module, group in GROUPS_OF_MODULES.items() if env.ref(f"base.module_{module}").state == "installed"
-    ]
+    groups = [env.ref(group) for group in (*GROUPS, *(group for module, group in GROUPS_OF_MODULES.items() if has(env, module)))]
     groups.append(ensure_reader(env, company))
     values = {
         "name": company.name,
@@ -129,12 +131,20 @@ def own_journal(env, company, code, kind, name):
     return ensure(env["account.journal"], [("company_id", "=", company.id), ("code", "=", code)], values)
 
 
+def ensure_order_numbers(env, company):
+    """Orders of the canary count for themselves: else they take numbers of the row that all companies of the tenant share."""
+    values = {"name": "Change canary orders", "code": "sale.order", "prefix": "CANRY", "padding": 5, "company_id": company.id}
+    ensure(env["ir.sequence"], [("code", "=", values["code"]), ("company_id", "=", company.id)], values)
+
+
 def ensure_data(env, company, user):
     """The journal, customer, service, employee and project that the transactions work on."""
     own = [("company_id", "=", company.id)]
     journal = own_journal(env, company, "CANRY", "sale", "Change canary")
     own_journal(env, company, "CANRM", "general", "Change canary entries")
     own_journal(env, company, "CANRB", "bank", "Change canary bank")
+    if has(env, "sale"):
+        ensure_order_numbers(env, company)
     partner = ensure(
         env["res.partner"], [*own, ("ref", "=", "CANARY")], {"name": "Change canary customer", "ref": "CANARY", "company_id": company.id}
     )
