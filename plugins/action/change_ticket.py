@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Protocol
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core import ticket as tickets
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import utc_now
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import JsonApi, ToldError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_file import FileTicket
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_http import TicketApi, TicketError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_jira import Jira
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_servicenow import ServiceNow
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
@@ -66,7 +66,7 @@ class ActionModule(ChangeAction):
             return {"changed": False, "told": None, "msg": f"{args['change']} {why}, so there is nothing to tell."}
         try:
             wrote, problem = _tell(_opened(args, wanted, key), steps, check_mode=self._task.check_mode), ""
-        except TicketError as exc:
+        except ToldError as exc:
             wrote, problem = False, str(exc)
         except (KeyError, TypeError, ValueError, AttributeError) as exc:  # whatever a ticket system answers, the change goes on
             wrote, problem = False, f"its answer is not understood ({type(exc).__name__})"
@@ -102,11 +102,11 @@ def _opened(args: Mapping[str, Any], wanted: Mapping[str, Any], key: str) -> Tic
     except ValueError as exc:
         raise ChangeError(f"change_ticket: {exc}.") from exc
     if why := tickets.key_error(system, key):
-        raise TicketError(why)
+        raise ToldError(why)
     if system == "file":
         return FileTicket(Path(wanted["path"]), change=change, title=args["title"])
-    given = {name: wanted[name] for name in ("user", "timeout_s", "ca_path")}
-    api = TicketApi(wanted["url"], token_file=Path(wanted["token_file"]), **given)
+    given = {name: wanted[name] for name in ("token_file", "user", "timeout_s", "ca_path")}
+    api = JsonApi(wanted["url"], **given)
     if system == "jira":
         return Jira(api, key, change=change, ways=ways, link=wanted["link"])
     return ServiceNow(api, key, change=change, ways=ways)

@@ -13,7 +13,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.dura
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.errors import ChangeError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._gate import utc_now
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.annotate import tell_grafana, tell_pushgateway, tell_textfile
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.annotate_http import Web
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import JsonApi
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._action import ChangeAction
 from ansible_collections.odoo_ops.change_control.plugins.plugin_utils._ledger import LEDGER_SPEC, open_ledger
 
@@ -67,9 +67,9 @@ def _ways(args: Mapping[str, Any], what: annotation.Told, *, keep_s: int, check_
     """Whom to tell, and how."""
     when: dict[str, Any] = {"now": utc_now(), "keep_s": keep_s, "check_mode": check_mode}
 
-    def web(name: str) -> Web:
+    def web(name: str) -> JsonApi:
         given = dict(args[name])
-        return Web(given.pop("url"), **given)
+        return JsonApi(given.pop("url"), **given)
 
     ways: dict[str, Callable[[], bool]] = {
         "grafana": lambda: tell_grafana(web("grafana"), what, check_mode=check_mode),

@@ -68,7 +68,13 @@ def test_an_order_that_a_killed_canary_left_is_taken_back_even_when_it_is_locked
     left = worker.client.call(
         "sale.order",
         "create",
-        vals_list=[{"partner_id": worker.ground.records["order"]["partner"], "company_id": worker.ground.company, "client_order_ref": worker.ground.tag}],
+        vals_list=[
+            {
+                "partner_id": worker.ground.records["order"]["partner"],
+                "company_id": worker.ground.company,
+                "client_order_ref": worker.ground.tag,
+            }
+        ],
     )
     worker.client.call("sale.order", "action_confirm", ids=left)
     assert orders(tenant) == 1

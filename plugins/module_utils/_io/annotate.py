@@ -21,7 +21,7 @@ from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.anno
     metrics,
     samples_of,
 )
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.annotate_http import AnnotateError, Web
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import JsonApi, ToldError
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.whole_file import write_whole
 
 ANNOTATIONS = "/api/annotations"
@@ -30,13 +30,13 @@ OF_GROUP = ("job", "change", "instance")  # labels that the Pushgateway itself s
 ENDED = "odoo_change_ended_timestamp_seconds"
 
 
-def tell_grafana(web: Web, what: Told, *, check_mode: bool) -> bool:
+def tell_grafana(web: JsonApi, what: Told, *, check_mode: bool) -> bool:
     """One annotation of the organisation for each change, found by its tags; the oldest, should two runs have made one each."""
     wanted = annotation(what)
     query = [*(("tags", tag) for tag in identity(what.change)), ("type", "annotation"), ("limit", "10")]
     found = web.ask("GET", ANNOTATIONS, query=query)
     if not isinstance(found, list) or not all(isinstance(one, Mapping) and isinstance(one.get("id"), int) for one in found):
-        raise AnnotateError(f"{web.url} gave no list of annotations. Check that it is the address of Grafana")
+        raise ToldError(f"{web.url} gave no list of annotations. Check that it is the address of Grafana")
     first = min(found, key=lambda one: one["id"], default=None)
     if first is not None and not differs(first, wanted):
         return False
@@ -49,7 +49,7 @@ def tell_grafana(web: Web, what: Told, *, check_mode: bool) -> bool:
     return True
 
 
-def tell_pushgateway(web: Web, what: Told, *, now: dt.datetime, keep_s: int, check_mode: bool) -> bool:
+def tell_pushgateway(web: JsonApi, what: Told, *, now: dt.datetime, keep_s: int, check_mode: bool) -> bool:
     """One group for each change. Groups of changes that ended long ago are deleted: nothing else would ever do it."""
     groups = _groups(web)
     text = metrics(what, grouped=True)
@@ -68,7 +68,7 @@ def _group(change: str) -> str:
     return f"/metrics/job/{JOB}/change@base64/{base64.urlsafe_b64encode(change.encode()).decode()}"
 
 
-def _groups(web: Web) -> dict[str, dict[Any, float]]:
+def _groups(web: JsonApi) -> dict[str, dict[Any, float]]:
     """The numbers of every change that is there, without the labels of its group."""
     answer = web.ask("GET", GROUPS)
     try:
@@ -78,7 +78,7 @@ def _groups(web: Web) -> dict[str, dict[Any, float]]:
             if group["labels"].get("job") == JOB and "change" in group["labels"]
         }
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise AnnotateError(f"{web.url} gave no list of groups. Check that it is the address of a Pushgateway") from None
+        raise ToldError(f"{web.url} gave no list of groups. Check that it is the address of a Pushgateway") from None
 
 
 def _numbers(group: Mapping[str, Any]) -> dict[Any, float]:
@@ -95,7 +95,7 @@ def tell_textfile(folder: Path, what: Told, *, now: dt.datetime, keep_s: int, ch
     path, text = folder / f"odoo_change_{what.change}.prom", metrics(what, grouped=False)
     try:
         if not folder.is_dir():
-            raise AnnotateError(f"there is no folder {folder}. Name the one that the node exporter reads (--collector.textfile.directory)")
+            raise ToldError(f"there is no folder {folder}. Name the one that the node exporter reads (--collector.textfile.directory)")
         stale = not path.is_file() or path.read_text(encoding="utf-8") != text
         others = {file: _ended(file) for file in folder.glob("odoo_change_*.prom") if file != path and FILE.fullmatch(file.name)}
         old = forgotten({str(file): ended for file, ended in others.items() if ended}, now=now, keep_s=keep_s)
@@ -106,7 +106,7 @@ def tell_textfile(folder: Path, what: Told, *, now: dt.datetime, keep_s: int, ch
             for file in old:
                 Path(file).unlink(missing_ok=True)
     except (OSError, UnicodeDecodeError) as exc:
-        raise AnnotateError(f"{path} cannot be written ({type(exc).__name__}). Name a folder that this user may write to") from None
+        raise ToldError(f"{path} cannot be written ({type(exc).__name__}). Name a folder that this user may write to") from None
     return stale or bool(old)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ticket import Step, sentence
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_http import TicketError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import ToldError
 
 
 class FileTicket:
@@ -28,7 +28,7 @@ class FileTicket:
         except FileNotFoundError:
             whole, entry = False, None
         except OSError as exc:
-            raise TicketError(f"{self._path} cannot be read: {exc.strerror}") from exc
+            raise ToldError(f"{self._path} cannot be read: {exc.strerror}") from exc
         except (ValueError, KeyError, IndexError, TypeError):
             whole, entry = False, None
         if not whole:
@@ -46,4 +46,4 @@ class FileTicket:
             part.write_text(json.dumps(self._document, indent=2, sort_keys=True) + "\n", encoding="utf-8")
             part.replace(self._path)  # whole or not at all
         except OSError as exc:
-            raise TicketError(f"{self._path} cannot be written: {exc.strerror}") from exc
+            raise ToldError(f"{self._path} cannot be written: {exc.strerror}") from exc

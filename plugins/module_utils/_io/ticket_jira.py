@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ticket import Step, left_of, sentence
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_http import TicketApi, TicketError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import JsonApi, ToldError
 
 ISSUE = "/rest/api/2/issue/"
 
@@ -18,7 +18,7 @@ ISSUE = "/rest/api/2/issue/"
 class Jira:
     """One issue."""
 
-    def __init__(self, api: TicketApi, key: str, *, change: str, ways: Mapping[str, Sequence[str]], link: str | None) -> None:
+    def __init__(self, api: JsonApi, key: str, *, change: str, ways: Mapping[str, Sequence[str]], link: str | None) -> None:
         self._api, self._path, self._change, self._ways = api, ISSUE + quote(key, safe=""), change, ways
         self._link = link or f"{api.url}/browse/{key}"
         self._id = f"system=odoo_ops.change_control&id={change}"
@@ -27,7 +27,7 @@ class Jira:
         self._status()  # an issue that is not there has no links either, and must not be taken for a new one
         try:
             found = self._api.ask("GET", f"{self._path}/remotelink", query={"globalId": self._id})
-        except TicketError as exc:
+        except ToldError as exc:
             if exc.status == 404:
                 return None
             raise
@@ -44,10 +44,10 @@ class Jira:
         offered = _at(self._api.ask("GET", f"{self._path}/transitions"), "transitions", list)
         by_target = {str(_at(one, "to").get("name")): str(one.get("id")) for one in offered}
         if target not in by_target:
-            raise TicketError(f"no transition leads to {target!r}, only to: {', '.join(sorted(by_target)) or 'nothing'}")
+            raise ToldError(f"no transition leads to {target!r}, only to: {', '.join(sorted(by_target)) or 'nothing'}")
         self._api.ask("POST", f"{self._path}/transitions", body={"transition": {"id": by_target[target]}})
         if (seen := self._status()) != target:
-            raise TicketError(f"the issue did not take the status {target!r}: it is {seen!r}")
+            raise ToldError(f"the issue did not take the status {target!r}: it is {seen!r}")
 
     def _status(self) -> str:
         found = self._api.ask("GET", self._path, query={"fields": "status"})
@@ -57,5 +57,5 @@ class Jira:
 def _at(document: Any, key: str, kind: type = dict) -> Any:
     found = document.get(key) if isinstance(document, dict) else None
     if not isinstance(found, kind):
-        raise TicketError(f"the answer holds no {key}. Check that url is the address of Jira")
+        raise ToldError(f"the answer holds no {key}. Check that url is the address of Jira")
     return found

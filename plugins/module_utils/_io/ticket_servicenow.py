@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.ticket import CLOSED, SUCCEEDED, Step, left_of, sentence
-from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.ticket_http import TicketApi, TicketError
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._io.json_api import JsonApi, ToldError
 
 TABLE = "/api/now/table/change_request"
 FIELDS = "sys_id,number,state,correlation_id"
@@ -17,7 +17,7 @@ FIELDS = "sys_id,number,state,correlation_id"
 class ServiceNow:
     """One change request."""
 
-    def __init__(self, api: TicketApi, number: str, *, change: str, ways: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, api: JsonApi, number: str, *, change: str, ways: Mapping[str, Sequence[str]]) -> None:
         self._api, self._number, self._change, self._ways = api, number, change, ways
         self._record: dict[str, Any] = {}
 
@@ -30,11 +30,11 @@ class ServiceNow:
         }
         found = _result(self._api.ask("GET", TABLE, query=query), list)
         if len(found) != 1 or not isinstance(found[0], dict) or found[0].get("number") != self._number:
-            raise TicketError(f"there are {len(found)} change requests {self._number}, wanted one")
+            raise ToldError(f"there are {len(found)} change requests {self._number}, wanted one")
         self._record = found[0]
         change, _slash, entry = str(self._record.get("correlation_id") or "").partition("/")
         if change not in ("", self._change):
-            raise TicketError(f"{self._number} belongs to {change}. Write another ticket into the change file")
+            raise ToldError(f"{self._number} belongs to {change}. Write another ticket into the change file")
         return entry or None
 
     def tell(self, step: Step) -> None:
@@ -55,11 +55,11 @@ class ServiceNow:
         self._record = _result(self._api.ask("PATCH", path, query=query, body=body), dict)
         kept = {key: str(self._record.get(key)) for key in ("state", "correlation_id") if key in body}
         if wrong := [key for key, value in kept.items() if value != body[key]]:
-            raise TicketError(f"{self._number} did not take {wrong[0]}: it is {kept[wrong[0]]!r}, wanted {body[wrong[0]]!r}")
+            raise ToldError(f"{self._number} did not take {wrong[0]}: it is {kept[wrong[0]]!r}, wanted {body[wrong[0]]!r}")
 
 
 def _result(document: Any, kind: type) -> Any:
     found = document.get("result") if isinstance(document, dict) else None
     if not isinstance(found, kind):
-        raise TicketError("the answer holds no result. Check that url is the address of a ServiceNow instance")
+        raise ToldError("the answer holds no result. Check that url is the address of a ServiceNow instance")
     return found
