@@ -32,16 +32,16 @@ options:
   grafana:
     description: Where annotations go. The token's account needs to read, create and write annotations of the organisation.
     type: dict
-    suboptions:
+    suboptions: &server
       url:
-        description: Address of Grafana.
+        description: Its address.
         type: str
         required: true
       user:
-        description: Account, when O(grafana.token_file) holds its password.
+        description: Account, when C(token_file) holds its password.
         type: str
       token_file:
-        description: File with the token of a service account.
+        description: File with a bearer token, or with the password of C(user).
         type: path
       ca_path:
         description: File of certificates that are believed.
@@ -53,24 +53,7 @@ options:
   pushgateway:
     description: Where metrics are pushed to, as the group C(job="odoo_change", change="…").
     type: dict
-    suboptions:
-      url:
-        description: Address of the Pushgateway.
-        type: str
-        required: true
-      user:
-        description: Account, when O(pushgateway.token_file) holds its password.
-        type: str
-      token_file:
-        description: File with a bearer token, or with the password of O(pushgateway.user).
-        type: path
-      ca_path:
-        description: File of certificates that are believed.
-        type: path
-      timeout_s:
-        description: How long an answer may take.
-        type: float
-        default: 10.0
+    suboptions: *server
   textfile:
     description: Folder that the node exporter's textfile collector reads. There is one file for each change.
     type: path
