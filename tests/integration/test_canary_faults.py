@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import threading
@@ -197,6 +198,9 @@ def test_a_file_that_the_release_does_not_find(tenant: OdooTenant) -> None:
     assert found.judgement.verdict == "fail"
 
 
+HALFWAY = re.escape(f"acme_billing is {images.version('2')} in the database and {images.version('6')} in the release")
+
+
 def update(tenant: OdooTenant, release: str) -> None:
     tenant.odoo(release, "--database", DATABASE, "--update", images.ADDON, "--stop-after-init", "--no-http")
 
@@ -211,7 +215,7 @@ def test_an_update_that_raised_half_way(tenant: OdooTenant) -> None:
         with pytest.raises(Exception, match="came_from"):
             update(tenant, "6")
         tenant.serve("bad", "6")
-        with pytest.raises(OdooError, match=r"acme_billing is 19\.0\.2\.0\.0 in the database and 19\.0\.6\.0\.0 in the release") as caught:
+        with pytest.raises(OdooError, match=HALFWAY) as caught:
             run(tenant, "bad", "login", smoke=True, modules=(images.ADDON,))
     finally:
         tenant.stop("bad")
