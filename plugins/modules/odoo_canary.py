@@ -548,7 +548,7 @@ def perform(given: dict[str, Any], check: bool, tell: Teller = silent) -> dict[s
     if check:  # a canary without transactions has seen nothing
         checks = [unknown("transactions", "check mode: none was done", hint="Run without check mode to know.", code="CHECK_MODE")]
         said = "Check mode: no transaction was done, so nothing is known."
-        return compared(gate_result(subject, checks, stopped="check_mode", sentence=said, **{**NOTHING, **common, "enforce": False}), NONE)
+        return compared(gate_result(subject, checks, at=at, enforce=False, stopped="check_mode", sentence=said, **NOTHING), NONE)
     try:
         plan = plan_of(given, known, beside.baseline)
         run = carry_out(sides_of(given), plan, tell)

@@ -118,7 +118,7 @@ def test_check_mode_reads_and_writes_nothing(tmp_path: Path) -> None:
 
 
 def test_check_mode_says_that_a_record_is_not_enough(fast: str, tmp_path: Path) -> None:
-    found = run_module("odoo_canary", {**canary(GONE, GONE, mode="record", record=str(tmp_path))}, check=True)
+    found = run_module("odoo_canary", canary(GONE, GONE, mode="record", record=str(tmp_path)), check=True)
     assert (found["verdict"], found["failed"], found["stopped"]) == ("unknown", True, "error")
     measured_before(tmp_path, fast)
     found = run_module("odoo_canary", canary(GONE, GONE, mode="record", record=str(tmp_path), tolerance=1.5), check=True)
