@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.odoo_ops.change_control.plugins.module_utils._core.canary_record import Record, Run, encode
 
 from tests.support.estate import QUICK, Estate
 from tests.support.starting import new_release
@@ -27,15 +28,15 @@ def remembered(folder: Path, tenant: str, seconds: float) -> None:
     """A record of five days on which a timesheet line took so long."""
     now = dt.datetime.now(dt.timezone.utc)
     days = [
-        {
-            "change": f"CHG-2026-000{day}",
-            "release": f"of day {day}",
-            "measured_at": (now - dt.timedelta(days=9 - day)).isoformat(timespec="seconds"),
-            "steps": {"timesheet.create": [seconds * (1 + day / 500 + k / 100) for k in range(60)]},
-        }
+        Run(
+            change=f"CHG-2026-000{day}",
+            release=f"of day {day}",
+            measured_at=(now - dt.timedelta(days=9 - day)).isoformat(timespec="seconds"),
+            steps={"timesheet.create": [seconds * (1 + day / 500 + k / 100) for k in range(60)]},
+        )
         for day in range(5)
     ]
-    (folder / f"{tenant}.json").write_text(json.dumps({"schema": 1, "tenant": tenant, "runs": days}))
+    (folder / f"{tenant}.json").write_bytes(encode(Record(tenant, tuple(days))))
 
 
 def test_a_tenant_is_held_against_its_own_record(estate: Estate, change_id: str, tmp_path: Path) -> None:
